@@ -1,0 +1,1 @@
+"""Analyses that read a trace once, with kernels of their own."""

@@ -1,0 +1,97 @@
+"""What does not fit together in a machine, or would run and mislead: problems and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tracereplay.problems import Notes, shown
+from tracereplay.units import format_count
+
+if TYPE_CHECKING:
+    from tracereplay.machine import Source, VMConfig
+    from tracereplay.scenario import VM, Scenario
+
+MANY_TICKS = 1_000_000
+"""So many ticks take longer than most replays: rather a slip of the unit."""
+
+
+def check_fidelity(s: Source, pages: int, notes: Notes) -> None:
+    """Warn where the trace cannot tell the truth about a VM of this size."""
+    above = s.trace.metadata.exact_above
+    if above is not None and pages < above:
+        notes.warnings.append(
+            f"{s.where}.memory: VM {shown(s.name)} has {pages} pages, but its trace is reduced and exact "
+            f"only from {above} pages on; its guest faults are an underestimate"
+        )
+    if s.trace.metadata.page_space == "guest-physical" and pages < s.footprint:
+        notes.warnings.append(
+            f"{s.where}.memory: VM {shown(s.name)} has {pages} pages, fewer than the {s.footprint} of its "
+            "trace, which was recorded below the guest's own paging: that paging is simulated a second time"
+        )
+
+
+def check_sharing(said: Scenario, sources: Sequence[Source], notes: Notes) -> None:
+    """Sharing needs contents; some traces without are a warning, all are a problem."""
+    mode = said.sharing.mode
+    if mode == "none":
+        return
+    without = [
+        trace for trace, has in {s.said.trace: s.trace.has_content for s in sources}.items() if not has
+    ]
+    if len(without) == len({s.said.trace for s in sources}):
+        expected = 'a trace with a content column (tracereplay capture records one), or sharing.mode = "none"'
+        notes.refuse("sharing.mode", f"{shown(mode)}, but no trace has page contents", expected)
+    elif without:
+        listed = ", ".join(map(shown, without))
+        notes.warnings.append(
+            f"sharing.mode: no page contents in {listed}: pages of unknown content are not shared"
+        )
+
+
+def check_ticks(
+    said: Scenario, sources: Sequence[Source], vms: Sequence[VMConfig], tick: int, span: int, notes: Notes
+) -> None:
+    """Warn where ticks would do nothing, or where their number looks like a slip of the unit."""
+    unit = sources[0].trace.metadata.time_unit
+    count = span // tick if tick else 0
+    late = [any(time > count * tick for time, _ in vm.balloon_schedule) for vm in vms]
+    controlled = said.balloon.controller not in ("none", "static")
+    if not count and (said.sharing.mode != "none" or controlled or any(late)):
+        why = (
+            f"it comes every {tick} {unit} and the run is {span} {unit} long"
+            if tick
+            else "tick = 0 means none"
+        )
+        notes.warnings.append(
+            f"tick: no tick falls into the run, so nothing is scanned and no balloon changes: {why}"
+        )
+    elif any(late):
+        names = ", ".join(shown(s.name) for s, is_late in zip(sources, late, strict=True) if is_late)
+        notes.warnings.append(
+            f"vm.*.balloon: sizes for times after the last tick, {count * tick} {unit} into the run, are "
+            f"never reached: {names}"
+        )
+    if count > MANY_TICKS:
+        notes.warnings.append(
+            f"tick: an interval of {tick} {unit} makes {format_count(count)} ticks in this run and takes long"
+            + ('; in a trace with a clock write it with its unit, such as "1s"' if unit == "ns" else "")
+        )
+
+
+def check_unused(said: Scenario, notes: Notes) -> None:
+    """Warn of settings that were changed and that nothing in this scenario heeds."""
+    sharing, idle = said.sharing, []
+    if sharing.mode == "none":
+        idle += [f"sharing.{key}" for key in ("zero_only", "share_before_swap") if getattr(sharing, key)]
+    if sharing.use_zero_pages and sharing.mode != "ksm":
+        idle.append("sharing.use_zero_pages")
+    if said.balloon.controller in ("none", "static"):
+        idle += [key for key in ("sample", "allocation") if getattr(said, key) != type(getattr(said, key))()]
+        idle += [f"vm.*.{key}" for key in ("shares", "min") if any(_is_changed(vm, key) for vm in said.vm)]
+    if idle:
+        notes.warnings.append(f"{', '.join(idle)}: without effect in this scenario")
+
+
+def _is_changed(vm: VM, key: str) -> bool:
+    return bool(getattr(vm, key) != type(vm).model_fields[key].default)

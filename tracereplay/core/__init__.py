@@ -1,0 +1,1 @@
+"""The simulation core: plain-Python kernels on arrays, compiled in one place (``_jit``)."""

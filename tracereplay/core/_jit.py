@@ -1,0 +1,107 @@
+"""The only module that knows how kernels are compiled.
+
+Kernels and policies are ordinary Python functions.  ``specialise`` clones an entry point and
+every function that it reaches by name, puts a policy's functions where the engine names its
+hooks, and compiles the clones.  The same clones run uncompiled with ``jit=False``.
+
+Numba stamps a cached kernel with its entry's source file alone, so the entry's qualified name
+carries a fingerprint of every source file and constant that went into it: an edit anywhere below
+gives a new cache entry, and two hook combinations never share one.
+
+``_nrt=False`` is a private option of Numba.  Kernels own no memory; without the option Numba counts
+references for every tuple of arrays handed to a helper, which costs a factor of three and changes
+no result.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+Kernel = Callable[..., Any]
+
+
+def specialise(
+    entry: Kernel, hooks: Mapping[str, Kernel] | None = None, *, tag: str = "", jit: bool = True
+) -> Kernel:
+    """Return ``entry`` with the names in ``hooks`` bound to the given functions.
+
+    ``tag`` names the combination in the cache's file names.  Always call the result with the same
+    types of arguments (dtype, layout, writability): each other kind is compiled anew.
+    With ``jit=False`` the clones stay plain Python, for a debugger, coverage or a comparison.
+    """
+    clones: dict[FunctionType, Kernel] = {}
+    kernel = _clone(_plain(entry), dict(hooks or {}), tag, jit, clones, top=True)
+    return kernel if jit else _quiet(kernel)
+
+
+def _plain(function: Kernel) -> FunctionType:
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"a kernel must be a plain function, found {function!r}")
+    return function
+
+
+def _clone(
+    function: FunctionType,
+    hooks: dict[str, Kernel],
+    tag: str,
+    jit: bool,
+    clones: dict[FunctionType, Kernel],
+    top: bool = False,
+) -> Kernel:
+    if function in clones:
+        return clones[function]
+    names = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        target = hooks.get(name, names.get(name))
+        if isinstance(target, FunctionType):
+            names[name] = _clone(target, hooks, tag, jit, clones)
+    clone = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    clone.__doc__, clone.__module__ = function.__doc__, function.__module__
+    clones[function] = clone
+    if jit:
+        import numba
+
+        if top:
+            clone.__qualname__ = f"{function.__name__}.{tag or 'plain'}.{_fingerprint(clones)}"
+            clones[function] = numba.njit(cache=True, **_OPTIONS)(clone)
+        else:
+            clones[function] = numba.njit(forceinline=True, **_OPTIONS)(clone)
+    return clones[function]
+
+
+def _fingerprint(functions: Mapping[FunctionType, Kernel]) -> str:
+    """Hash every source file and every constant that the compiled code depends on."""
+    digest = hashlib.sha256()
+    for path in sorted({__file__, *(f.__code__.co_filename for f in functions)}):
+        digest.update(_source_digest(path))
+    for function in sorted(functions, key=lambda f: (f.__module__, f.__name__)):
+        for name in function.__code__.co_names:
+            value = function.__globals__.get(name)
+            if isinstance(value, int | float | str):
+                digest.update(f"{function.__module__}.{name}={value!r};".encode())
+    return digest.hexdigest()[:12]
+
+
+@functools.cache
+def _source_digest(path: str) -> bytes:
+    return hashlib.sha256(Path(path).read_bytes()).digest()
+
+
+def _quiet(kernel: Kernel) -> Kernel:
+    """Let NumPy's scalars wrap around silently, as the compiled integers do."""
+
+    @functools.wraps(kernel)
+    def run(*arguments: Any) -> Any:
+        with np.errstate(over="ignore"):
+            return kernel(*arguments)
+
+    return run

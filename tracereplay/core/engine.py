@@ -1,0 +1,38 @@
+"""The kernels that the replay loop calls: rows, balloons.  They mutate the state and return nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracereplay.core.guest import access, evict, pop_free, push_free
+from tracereplay.core.hooks import guest_victim
+from tracereplay.core.host import release_backing
+
+
+def replay(s, vms, pages, ops, contents, start, stop):
+    """Replay rows ``start … stop − 1`` of a batch (uint16, int32, uint8, int32 arrays of equal length)."""
+    for i in range(start, stop):
+        access(s, np.int64(vms[i]), np.int64(pages[i]), ops[i], np.int64(contents[i]))
+
+
+def resize_balloon(s, vm, target, rate):
+    """Move the balloon of ``vm`` towards ``target`` pages, by at most ``rate`` pages."""
+    for _ in range(rate):
+        size = s.n_ballooned[vm]
+        if size < target:
+            if s.n_free[vm] > 0:
+                ppn = pop_free(s, vm)
+            else:
+                if s.n_free[vm] + size == s.base[vm + 1] - s.base[vm]:
+                    return  # nothing is mapped: the balloon finds no page to take
+                ppn = guest_victim(s.guest_policy, vm)
+                evict(s, vm, ppn)
+            release_backing(s, ppn)
+            s.n_ballooned[vm] += 1
+            s.stack[s.base[vm + 1] - s.n_ballooned[vm]] = ppn
+        elif size > target:
+            ppn = np.int64(s.stack[s.base[vm + 1] - size])
+            s.n_ballooned[vm] -= 1
+            push_free(s, vm, ppn)
+        else:
+            return

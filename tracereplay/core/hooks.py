@@ -1,0 +1,65 @@
+"""The places where a policy and a sharing mode plug into the engine.
+
+The kernels call these names; ``_jit.specialise`` binds the functions chosen for a run in their place.
+"""
+
+from __future__ import annotations
+
+
+def guest_insert(state, pool, slot):
+    """Policy of the guests: ``slot`` = PPN, ``pool`` = VM."""
+    raise NotImplementedError
+
+
+def guest_hit(state, pool, slot):
+    raise NotImplementedError
+
+
+def guest_remove(state, pool, slot):
+    raise NotImplementedError
+
+
+def guest_victim(state, pool):
+    raise NotImplementedError
+
+
+def host_insert(state, pool, slot):
+    """Policy of the host: ``slot`` = MPN, one pool 0."""
+    raise NotImplementedError
+
+
+def host_hit(state, pool, slot):
+    raise NotImplementedError
+
+
+def host_remove(state, pool, slot):
+    raise NotImplementedError
+
+
+def host_victim(state, pool):
+    raise NotImplementedError
+
+
+def is_shared(s, mpn):
+    """Whether frame ``mpn`` is write-protected and in the table of shared frames."""
+    raise NotImplementedError
+
+
+def drop_mapping(s, ppn, mpn):
+    """Unmap ``ppn`` from the shared frame ``mpn``; the mode decides what becomes of the frame."""
+    raise NotImplementedError
+
+
+def keeps_frame(s, mpn):
+    """Whether a write to the shared frame ``mpn`` makes it private in place."""
+    raise NotImplementedError
+
+
+def share_victim(s, mpn):
+    """Try to merge the page of the private victim ``mpn`` into an equal one; whether it was done."""
+    raise NotImplementedError
+
+
+def unmap_all(s, mpn):
+    """Take the shared victim ``mpn`` out of the table, its mappers swapped; return the lowest one."""
+    raise NotImplementedError

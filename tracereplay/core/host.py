@@ -1,0 +1,145 @@
+"""The hypervisor's level: what a touch of a guest-physical page does to frames and host swap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracereplay.core.counters import (
+    AVOIDED_FILL_READS,
+    COW_BREAKS,
+    HOST_MAJOR_FAULTS,
+    HOST_MINOR_FAULTS,
+    HOST_SWAP_READS,
+    HOST_SWAP_WRITES,
+    SILENT_SWAP_WRITES,
+)
+from tracereplay.core.hooks import (
+    drop_mapping,
+    host_hit,
+    host_insert,
+    host_remove,
+    host_victim,
+    is_shared,
+    keeps_frame,
+    share_victim,
+    unmap_all,
+)
+from tracereplay.core.state import (
+    COPY,
+    DIRTY,
+    FILL,
+    FRAME_DIRTY,
+    NONE,
+    READ,
+    SWAPPED,
+    UNBACKED,
+    ZERO_MAPPED,
+)
+
+
+def host_touch(s, vm, ppn, kind, cause):
+    """Touch ``ppn``: READ, WRITE, or FILL (a write of the whole page whose old bytes nobody needs).
+
+    ``cause`` is the counter that a host major fault is charged to beside the total.
+    """
+    mpn = np.int64(s.mpn_of[ppn])
+    if mpn < 0:
+        if mpn == ZERO_MAPPED:
+            if kind != READ:
+                s.counters[vm, COW_BREAKS] += 1
+                host_hit(s.host_policy, 0, back(s, vm, ppn, FRAME_DIRTY))
+        else:
+            fault(s, vm, ppn, mpn, kind, cause)
+        return
+    if kind != READ:
+        if is_shared(s, mpn):
+            mpn = break_cow(s, vm, ppn, mpn)
+        s.frame_flags[mpn] |= FRAME_DIRTY
+    host_hit(s.host_policy, 0, mpn)
+
+
+def fault(s, vm, ppn, mpn, kind, cause):
+    """Back a PPN that has no frame, from host swap or with a zeroed frame."""
+    flags = FRAME_DIRTY
+    if mpn == UNBACKED:
+        s.counters[vm, HOST_MINOR_FAULTS] += 1
+    elif kind == FILL and s.options.skip_fill_reads:
+        s.counters[vm, AVOIDED_FILL_READS] += 1
+    else:
+        s.counters[vm, HOST_MAJOR_FAULTS] += 1
+        s.counters[vm, cause] += 1
+        s.counters[vm, HOST_SWAP_READS] += 1
+        if kind == READ:
+            flags = 0
+    back(s, vm, ppn, flags)
+
+
+def back(s, vm, ppn, flags):
+    """Map ``ppn`` to a private frame taken for it; return the frame."""
+    if s.n_free_frames[0] == 0:
+        reclaim(s)
+    s.n_free_frames[0] -= 1
+    mpn = np.int64(s.free_frames[s.n_free_frames[0]])
+    s.mpn_of[ppn] = mpn
+    s.mapper_of[mpn] = ppn
+    s.mappers[mpn] = 1
+    s.frame_flags[mpn] = flags
+    host_insert(s.host_policy, 0, mpn)
+    return mpn
+
+
+def break_cow(s, vm, ppn, mpn):
+    """Give the writer of a shared frame a frame of its own; return it."""
+    s.counters[vm, COW_BREAKS] += 1
+    if keeps_frame(s, mpn):
+        return mpn
+    drop_mapping(s, ppn, mpn)
+    s.mpn_of[ppn] = UNBACKED
+    return back(s, vm, ppn, FRAME_DIRTY)
+
+
+def reclaim(s):
+    """Free the frame that the host policy chooses: by sharing it where asked, else by paging it out."""
+    mpn = host_victim(s.host_policy, 0)
+    if is_shared(s, mpn):
+        page_out(s, unmap_all(s, mpn), mpn)
+    elif not (s.options.share_before_swap and share_victim(s, mpn)):
+        ppn = np.int64(s.mapper_of[mpn])
+        s.mpn_of[ppn] = SWAPPED
+        page_out(s, ppn, mpn)
+    free_frame(s, mpn)
+
+
+def page_out(s, ppn, mpn):
+    """Account for the write of frame ``mpn``, charged to the VM of its lowest mapper ``ppn``."""
+    if s.frame_flags[mpn] & FRAME_DIRTY:
+        vm = np.int64(s.vm_of[ppn])
+        s.counters[vm, HOST_SWAP_WRITES] += 1
+        clean_copy = (s.guest_flags[ppn] & (DIRTY | COPY)) == COPY
+        if s.mappers[mpn] == 1 and s.page_of[ppn] != NONE and clean_copy:
+            s.counters[vm, SILENT_SWAP_WRITES] += 1
+
+
+def release_backing(s, ppn):
+    """Forget what backs ``ppn``: a copy-on-write or zero mapping, a private frame or a swapped copy."""
+    mpn = np.int64(s.mpn_of[ppn])
+    if mpn >= 0:
+        if is_shared(s, mpn):
+            drop_mapping(s, ppn, mpn)
+        else:
+            release_frame(s, mpn)
+    s.mpn_of[ppn] = UNBACKED
+
+
+def release_frame(s, mpn):
+    """Free a frame that is in use, without I/O."""
+    host_remove(s.host_policy, 0, mpn)
+    free_frame(s, mpn)
+
+
+def free_frame(s, mpn):
+    """Put a frame that the host policy no longer knows on the stack of free ones."""
+    s.frame_flags[mpn] = 0
+    s.mappers[mpn] = 0
+    s.free_frames[s.n_free_frames[0]] = mpn
+    s.n_free_frames[0] += 1

@@ -1,0 +1,238 @@
+"""A simulated host with its guests: the state arrays and the kernels specialised for them."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracereplay import policies
+from tracereplay.core import _jit, engine, gauges, invariants, mixed, rng
+from tracereplay.core.counters import COUNTERS, GAUGES
+from tracereplay.core.sharing import esx, ksm, off
+from tracereplay.core.state import NEVER, NONE, UNBACKED, UNKNOWN, Options, State
+
+if TYPE_CHECKING:
+    from tracereplay.machine import Machine
+
+SHARING_MODES: dict[str, tuple[ModuleType, str | None]] = {
+    "none": (off, None),
+    "ideal": (esx, "scan_all"),
+    "esx": (esx, "scan_random"),
+    "esx-sequential": (esx, "scan_sequential"),
+    "ksm": (ksm, "scan"),
+}
+"""Mode → the dialect that binds the sharing hooks, and its scan."""
+
+_SHARING_HOOKS = ("is_shared", "drop_mapping", "keeps_frame", "share_victim", "unmap_all")
+
+
+class Simulator:
+    """Owns all mutable state of one run; every method but ``measure`` and ``check`` mutates it.
+
+    ``jit=False`` runs the same kernels uncompiled.
+    """
+
+    def __init__(self, machine: Machine, *, jit: bool = True) -> None:
+        self._jit = jit
+        self._dialect, self._scan = SHARING_MODES[machine.sharing.mode]
+        self._scan_rate = machine.sharing.rate
+        self._n_frames = machine.host.frames
+        guest, guest_hooks = _guest_policy(machine)
+        host = policies.get(machine.host.policy)
+        self._tag = "-".join((guest, machine.host.policy, self._dialect.__name__.rpartition(".")[2]))
+        self._hooks = {name: getattr(self._dialect, name) for name in _SHARING_HOOKS}
+        self._hooks |= {f"guest_{hook}": function for hook, function in guest_hooks.items()}
+        self._hooks |= {f"host_{hook}": getattr(host, hook) for hook in policies.HOOKS}
+        self._kernels: dict[Callable, Callable] = {}
+        self.state = initial_state(machine)
+        self._memory = _memory(machine, self.state)
+
+    @property
+    def counters(self) -> np.ndarray:
+        """Cumulative counters, int64[vms, counters]; a live view."""
+        return self.state.counters
+
+    @property
+    def free_frames(self) -> int:
+        """Host frames not in use."""
+        return self._n_frames - len(self.state.mappers) + int(self.state.n_free_frames[0])
+
+    def reserve(self, n_pages: int, n_contents: int) -> None:
+        """Make room for page ids below ``n_pages`` and content ids below ``n_contents``."""
+        s = self.state
+        if n_pages > len(s.ppn_of):
+            s = s._replace(
+                ppn_of=_grown(s.ppn_of, n_pages, NEVER), saved_of=_grown(s.saved_of, n_pages, UNKNOWN)
+            )
+        if self._scan and n_contents > len(s.frame_of):
+            s = s._replace(
+                frame_of=_grown(s.frame_of, n_contents, NONE),
+                candidate_of=_grown(s.candidate_of, n_contents, NONE),
+            )
+        self.state = s
+
+    def replay(self, batch: tuple[np.ndarray, ...], start: int, stop: int) -> None:
+        """Replay rows ``start … stop − 1`` of ``(vms, pages, ops, contents)``."""
+        self._kernel(engine.replay)(self.state, *batch, start, stop)
+
+    def resize_balloon(self, vm: int, target: int, rate: int) -> None:
+        """Move the balloon of ``vm`` towards ``target`` pages, by at most ``rate``."""
+        if self.state.n_ballooned[vm] != target:
+            self._kernel(engine.resize_balloon)(self.state, vm, target, rate)
+
+    def scan(self) -> None:
+        """Let the sharing scan of the mode do its work of one tick."""
+        if self._scan:
+            self._kernel(getattr(self._dialect, self._scan))(self.state, self._scan_rate)
+
+    def measure(self) -> np.ndarray:
+        """The gauges now, int64[vms, gauges]."""
+        out = np.zeros((len(self.state.n_free), len(GAUGES)), np.int64)
+        _measure(self._jit)(self._memory, out)
+        return out
+
+    def live_contents(self, n_contents: int) -> np.ndarray:
+        """Which content ids some part of the state still names, bool[n_contents]."""
+        s = self.state
+        live = np.zeros(n_contents, np.bool_)
+        live[: s.options.n_domains] = True
+        for held in (s.content_of, s.saved_of, s.remembered_of):
+            live[held[held >= 0]] = True
+        for by_content in (s.frame_of, s.candidate_of):
+            live[np.flatnonzero(by_content != NONE)] = True
+        return live
+
+    def check(self) -> None:
+        """Raise InvariantError if a law of the model does not hold now."""
+        invariants.check(self.state)
+
+    def _kernel(self, entry: Callable) -> Callable:
+        if entry not in self._kernels:
+            self._kernels[entry] = _specialised(entry, self._tag, tuple(self._hooks.items()), self._jit)
+        return self._kernels[entry]
+
+
+@functools.cache
+def _specialised(entry: Callable, tag: str, hooks: tuple[tuple[str, Callable], ...], jit: bool) -> Callable:
+    return _jit.specialise(entry, dict(hooks), tag=tag, jit=jit)
+
+
+@functools.cache
+def _measure(jit: bool) -> Callable:
+    return _jit.specialise(gauges.measure, jit=jit)
+
+
+def initial_state(machine: Machine) -> State:
+    """Everything at boot: no page touched, PPN 0 of each VM on top of its free stack, all frames free."""
+    sizes = [vm.pages for vm in machine.vms]
+    base = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    n_ppns, n_vms = int(base[-1]), len(sizes)
+    n_frames = min(machine.host.frames, n_ppns)  # more can never be in use
+    n_sharing = 0 if machine.sharing.mode == "none" else n_ppns
+    n_ksm = n_ppns if machine.sharing.mode == "ksm" else 0
+    n_pages = sum(vm.footprint for vm in machine.vms)
+    n_domains = 1 + max(vm.domain for vm in machine.vms)
+    streams = np.array(
+        [rng.stream_state(machine.seed, rng.GUEST_POLICY + v) for v in range(n_vms)], np.uint64
+    )
+    host_stream = np.array([rng.stream_state(machine.seed, rng.HOST_POLICY)], np.uint64)
+    return State(
+        ppn_of=np.full(n_pages, NEVER, np.int32),
+        saved_of=np.full(n_pages, UNKNOWN, np.int32),
+        page_of=np.full(n_ppns, NONE, np.int32),
+        content_of=np.full(n_ppns, UNKNOWN, np.int32),
+        guest_flags=np.zeros(n_ppns, np.uint8),
+        vm_of=np.repeat(np.arange(n_vms, dtype=np.uint16), sizes),
+        mpn_of=np.full(n_ppns, UNBACKED, np.int32),
+        next_mapper=np.full(n_sharing, NONE, np.int32),
+        prev_mapper=np.full(n_sharing, NONE, np.int32),
+        remembered_of=np.full(n_ksm, UNKNOWN, np.int32),
+        visit_of=np.zeros(n_sharing, np.uint8),
+        stack=np.concatenate([np.arange(b, a, -1, dtype=np.int32) - 1 for a, b in itertools.pairwise(base)]),
+        mapper_of=np.full(n_frames, NONE, np.int32),
+        mappers=np.zeros(n_frames, np.int32),
+        frame_flags=np.zeros(n_frames, np.uint8),
+        free_frames=np.arange(n_frames, 0, -1, dtype=np.int32) - np.int32(1),
+        n_free_frames=np.array([n_frames], np.int64),
+        frame_of=np.full(0, NONE, np.int32),
+        candidate_of=np.full(0, NONE, np.int32),
+        base=base,
+        n_free=np.array(sizes, np.int64),
+        n_ballooned=np.zeros(n_vms, np.int64),
+        domain_of=np.array([vm.domain for vm in machine.vms], np.int64),
+        counters=np.zeros((n_vms, len(COUNTERS)), np.int64),
+        scan_stream=np.array([rng.stream_state(machine.seed, rng.SHARING_SCAN)], np.uint64),
+        cursor=np.zeros(1, np.int64),
+        options=Options(
+            skip_fill_reads=machine.host.skip_fill_reads,
+            free_page_reporting=machine.host.free_page_reporting,
+            zero_only=machine.sharing.zero_only,
+            share_before_swap=machine.sharing.share_before_swap,
+            use_zero_pages=machine.sharing.use_zero_pages,
+            n_domains=n_domains,
+        ),
+        guest_policy=_guest_policy_state(machine, sizes, streams),
+        host_policy=policies.get(machine.host.policy).init([n_frames], host_stream, **machine.host.params),
+    )
+
+
+def _guest_groups(machine: Machine) -> list[tuple[str, dict[str, Any]]]:
+    """The different guest policies of a run with their parameters, in order of first use."""
+    groups: list[tuple[str, dict[str, Any]]] = []
+    for vm in machine.vms:
+        if (vm.policy, vm.params) not in groups:
+            groups.append((vm.policy, vm.params))
+    return groups
+
+
+def _guest_policy(machine: Machine) -> tuple[str, dict[str, Callable]]:
+    """A name and the four functions that serve every VM of the run, whatever policy each uses."""
+    groups = _guest_groups(machine)
+    return "+".join(name for name, _ in groups), _joined_hooks(tuple(name for name, _ in groups))
+
+
+@functools.cache
+def _joined_hooks(names: tuple[str, ...]) -> dict[str, Callable]:
+    *rest, last = names
+    module = policies.get(last)
+    hooks = {hook: getattr(module, hook) for hook in policies.HOOKS}
+    return mixed.join(_joined_hooks(tuple(rest)), hooks) if rest else hooks
+
+
+def _guest_policy_state(machine: Machine, sizes: list[int], streams: np.ndarray) -> Any:
+    state: Any = None
+    for index, (name, params) in enumerate(_guest_groups(machine)):
+        own = policies.get(name).init(sizes, streams, **params)
+        uses = np.array([(vm.policy, vm.params) == (name, params) for vm in machine.vms], np.uint8)
+        state = mixed.State(uses, state, own) if index else own
+    return state
+
+
+def _memory(machine: Machine, s: State) -> gauges.Memory:
+    families = list(dict.fromkeys(vm.family for vm in machine.vms))
+    n_notes = 0 if machine.sharing.mode == "none" else len(s.mappers)
+    return gauges.Memory(
+        base=s.base,
+        mpn_of=s.mpn_of,
+        content_of=s.content_of,
+        frame_flags=s.frame_flags,
+        visit_of=s.visit_of,
+        n_free=s.n_free,
+        n_ballooned=s.n_ballooned,
+        family_of=np.array([families.index(vm.family) for vm in machine.vms], np.int64),
+        n_domains=s.options.n_domains,
+        last_vm=np.full(n_notes, NONE, np.int32),
+        families=np.zeros(n_notes, np.uint64),
+    )
+
+
+def _grown(array: np.ndarray, needed: int, fill: int) -> np.ndarray:
+    """A longer copy of ``array``, at least half as long again so that growing stays linear."""
+    out = np.full(max(needed, len(array) + len(array) // 2), fill, array.dtype)
+    out[: len(array)] = array
+    return out

@@ -1,0 +1,38 @@
+"""Doubly linked queues over slots, one queue a pool, for policies that order slots.
+
+Slots of all pools share the rows ``0 … n−1`` of ``links``; row ``n + pool`` is the anchor of that
+pool's queue: its NEXT is the front (the next victim), its PREV the back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+PREV, NEXT = 0, 1
+
+
+def empty_links(pool_sizes: Sequence[int]) -> np.ndarray:
+    """Links of empty queues, int32[n + pools, 2]; both links share a cache line on purpose."""
+    n = int(sum(pool_sizes))
+    links = np.zeros((n + len(pool_sizes), 2), np.int32)
+    links[n:] = np.arange(n, n + len(pool_sizes), dtype=np.int32)[:, None]
+    return links
+
+
+def push_back(links, anchor, slot):
+    """Append ``slot`` to the queue of ``anchor``."""
+    back = np.int64(links[anchor, PREV])
+    links[slot, PREV] = back
+    links[slot, NEXT] = anchor
+    links[back, NEXT] = slot
+    links[anchor, PREV] = slot
+
+
+def unlink(links, slot):
+    """Take ``slot`` out of its queue."""
+    before = np.int64(links[slot, PREV])
+    after = np.int64(links[slot, NEXT])
+    links[before, NEXT] = after
+    links[after, PREV] = before

@@ -1,0 +1,54 @@
+"""Uniformly random among the slots of the pool, from the run's own random stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tracereplay.core.rng import below
+
+
+class State(NamedTuple):
+    members: np.ndarray  # int32[slots], the pool's slots are dense from start[pool] on
+    index_of: np.ndarray  # int32[slots], where a slot stands in members
+    start: np.ndarray  # int64[pools]
+    size: np.ndarray  # int64[pools]
+    streams: np.ndarray  # uint64[pools], states of the random streams
+
+
+def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
+    """State of empty pools; ``streams`` holds the state of one random stream a pool (uint64)."""
+    n = int(sum(pool_sizes))
+    start = np.concatenate([[0], np.cumsum(pool_sizes)[:-1]]).astype(np.int64)
+    size = np.zeros(len(pool_sizes), np.int64)
+    return State(np.zeros(n, np.int32), np.zeros(n, np.int32), start, size, streams.copy())
+
+
+def insert(state, pool, slot):
+    """Append ``slot``."""
+    index = state.start[pool] + state.size[pool]
+    state.members[index] = slot
+    state.index_of[slot] = index
+    state.size[pool] += 1
+
+
+def hit(state, pool, slot):
+    """Change nothing."""
+
+
+def remove(state, pool, slot):
+    """Take ``slot`` out; the last member moves into the hole."""
+    state.size[pool] -= 1
+    hole = np.int64(state.index_of[slot])
+    last = np.int64(state.members[state.start[pool] + state.size[pool]])
+    state.members[hole] = last
+    state.index_of[last] = hole
+
+
+def victim(state, pool):
+    """Draw a member, take it out and return it."""
+    slot = np.int64(state.members[state.start[pool] + below(state.streams, pool, state.size[pool])])
+    remove(state, pool, slot)
+    return slot

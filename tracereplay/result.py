@@ -1,0 +1,253 @@
+"""What a run came to: totals, per VM, over time; saved as a run directory of plain files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
+from tracereplay.errors import ResultError
+
+if TYPE_CHECKING:
+    from tracereplay.machine import Machine
+    from tracereplay.provenance import Provenance
+
+FORMAT = 1
+SUMMARY, TIMELINE, PROVENANCE = "summary.json", "timeline.parquet", "provenance.json"
+
+
+class Sample(NamedTuple):
+    """One moment of a run: cumulative counters and gauges per VM (int64[vms, …]), free host frames."""
+
+    time: int
+    counters: np.ndarray
+    gauges: np.ndarray
+    free_frames: int
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The outcome of one run; nothing in it changes.
+
+    - ``totals``: every counter and gauge by name, summed over the VMs (gauges: as the run ended).
+    - ``vms``: a row per VM, indexed by name: memory and footprint in pages, the same counters and gauges,
+      and ``estimated_ns``, the time that the scenario's costs give them (an estimate, not a measurement).
+    - ``timeline``: a row per sample and VM: ``time`` in the traces' unit, ``vm``, cumulative counters,
+      gauges, and ``free``, the host's free frames.
+    - ``machine``: the scenario as resolved; ``warnings``; ``laws``: what ``check`` proved;
+      ``provenance``: what ran on what.
+    """
+
+    machine: Mapping[str, Any]
+    totals: Mapping[str, int]
+    vms: pd.DataFrame
+    timeline: pd.DataFrame
+    warnings: tuple[str, ...]
+    laws: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def of_run(
+        cls,
+        machine: Machine,
+        samples: Sequence[Sample],
+        warnings: tuple[str, ...],
+        laws: tuple[str, ...],
+        provenance: Provenance,
+    ) -> Result:
+        """The result of a run from its samples, the last of which is its end."""
+        last = samples[-1]
+        vms = pd.DataFrame(
+            {
+                "memory_pages": [vm.pages for vm in machine.vms],
+                "footprint_pages": [vm.footprint for vm in machine.vms],
+                **_columns(last),
+            },
+            index=pd.Index([vm.name for vm in machine.vms], name="vm"),
+        )
+        described = machine.to_dict()
+        vms["estimated_ns"] = estimated_ns(vms, described["costs"])
+        names = COUNTER_NAMES + GAUGE_NAMES
+        return cls(
+            machine=described,
+            totals={name: int(vms[name].sum()) for name in names},
+            vms=vms,
+            timeline=_timeline(samples, list(vms.index)),
+            warnings=warnings,
+            laws=laws,
+            provenance=provenance.to_dict(),
+        )
+
+    @property
+    def estimated_ns(self) -> int:
+        """Estimated time of all VMs together, in ns."""
+        return int(self.vms["estimated_ns"].sum())
+
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` holds: everything but the timeline and the provenance."""
+        return {
+            "format": FORMAT,
+            "totals": dict(self.totals),
+            "estimated_ns": self.estimated_ns,
+            "vms": self.vms.reset_index().to_dict(orient="records"),
+            "warnings": list(self.warnings),
+            "laws_checked": list(self.laws),
+            "scenario": dict(self.machine),
+        }
+
+    def save(self, directory: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write the run directory and return its path; all of it appears at once, or none.
+
+        Raises ResultError when the directory exists (unless ``force`` and it is a run) or cannot be written.
+        """
+        target = Path(directory)
+        check_target(target, force=force)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        except OSError as error:
+            raise ResultError(
+                f"{target}: cannot be written: {error.strerror}; choose another directory"
+            ) from error
+        try:
+            _write_json(draft / SUMMARY, self.summary())
+            table = pa.Table.from_pandas(self.timeline, preserve_index=False).replace_schema_metadata(None)
+            pq.write_table(table, draft / TIMELINE, compression="zstd")
+            _write_json(draft / PROVENANCE, dict(self.provenance))
+            draft.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            draft.replace(target)
+        except OSError as error:
+            raise ResultError(
+                f"{target}: cannot be written: {error.strerror}; choose another directory"
+            ) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return target
+
+    def _repr_html_(self) -> str:
+        shown = self.vms[[c for c in self.vms if (self.vms[c] != 0).any()]]
+        notes = "".join(f"<p>{_escaped(w)}</p>" for w in self.warnings)
+        return f"{shown.T.to_html()}{notes}"
+
+    def __repr__(self) -> str:
+        host, guest = self.totals["host_major_faults"], self.totals["guest_major_faults"]
+        return (
+            f"<Result: {len(self.vms)} VMs, {self.totals['accesses']:,} accesses, "
+            f"{guest:,} guest and {host:,} host major faults>"
+        )
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Raise ResultError if a run must not be written to ``target``: long runs ask before they start."""
+    if not target.exists():
+        return
+    if not force:
+        raise ResultError(f"{target}: exists already; choose another directory or overwrite it with --force")
+    if not (target.is_dir() and (target / SUMMARY).exists()) and (
+        not target.is_dir() or any(target.iterdir())
+    ):
+        raise ResultError(
+            f"{target}: exists and is not a run directory, so it is not overwritten; choose another"
+        )
+
+
+def load_run(directory: str | os.PathLike[str]) -> Result:
+    """Read a run directory that ``Result.save`` wrote; ResultError when it is none or damaged."""
+    path = Path(directory)
+    summary = read_json(path / SUMMARY)
+    if summary.get("format") != FORMAT:
+        raise ResultError(
+            f"{path / SUMMARY}: found format {summary.get('format')!r}; expected {FORMAT}; "
+            "read it with the version of tracereplay that wrote it"
+        )
+    try:
+        timeline = pq.read_table(path / TIMELINE).to_pandas()
+        return Result(
+            machine=summary["scenario"],
+            totals=summary["totals"],
+            vms=pd.DataFrame(summary["vms"]).set_index("vm"),
+            timeline=timeline,
+            warnings=tuple(summary["warnings"]),
+            laws=tuple(summary["laws_checked"]),
+            provenance=read_json(path / PROVENANCE),
+        )
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise ResultError(
+            f"{path}: not a complete run directory ({error}); replay the scenario again"
+        ) from error
+
+
+def estimated_ns(vms: pd.DataFrame, costs: Mapping[str, Any]) -> pd.Series:
+    """Estimated time per VM in ns: every event times its cost (model §8).
+
+    A file fill counts as the guest minor fault that it is: its bytes are taken to be in the page cache.
+    """
+    reads = vms["guest_swap_reads"] + vms["host_swap_reads"]
+    writes = vms["guest_swap_writes"] + vms["host_swap_writes"]
+    return (
+        vms["accesses"] * costs["access"]
+        + vms["guest_minor_faults"] * costs["guest_minor"]
+        + vms["host_minor_faults"] * costs["zero_fill"]
+        + vms["cow_breaks"] * costs["cow_break"]
+        + reads * costs["swap_read"]
+        + writes * costs["swap_write"]
+    )
+
+
+def _columns(sample: Sample) -> dict[str, np.ndarray]:
+    counters = dict(zip(COUNTER_NAMES, sample.counters.T, strict=True))
+    return counters | dict(zip(GAUGE_NAMES, sample.gauges.T, strict=True))
+
+
+def _timeline(samples: Sequence[Sample], names: list[str]) -> pd.DataFrame:
+    stacked = {name: [] for name in (*COUNTER_NAMES, *GAUGE_NAMES)}  # type: dict[str, list[np.ndarray]]
+    for sample in samples:
+        for name, column in _columns(sample).items():
+            stacked[name].append(column)
+    n = len(names)
+    return pd.DataFrame(
+        {
+            "time": np.repeat(np.array([s.time for s in samples], np.uint64), n),
+            "vm": names * len(samples),
+            **{name: np.concatenate(columns) for name, columns in stacked.items()},
+            "free": np.repeat(np.array([s.free_frames for s in samples], np.int64), n),
+        }
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; ResultError when it is missing or none."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultError(
+            f"{path}: not found; expected a run directory that `tracereplay replay -o` wrote"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path}: cannot be read: {error}; replay the scenario again") from error
+    if not isinstance(data, dict):
+        raise ResultError(
+            f"{path}: found {type(data).__name__}; expected a JSON object; replay the scenario again"
+        )
+    return data
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

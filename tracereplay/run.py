@@ -1,0 +1,163 @@
+"""The orchestration of a run: rows through the kernels, ticks between them, no algorithm of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracereplay import control
+from tracereplay.core.invariants import LAWS
+from tracereplay.core.simulator import Simulator
+from tracereplay.errors import ScenarioError
+from tracereplay.machine import Machine, resolve
+from tracereplay.provenance import Provenance, Stopwatch
+from tracereplay.result import Result, Sample
+from tracereplay.scenario import Scenario
+from tracereplay.trace.feed import Feed, Rows, ahead
+from tracereplay.trace.reader import Trace, open_trace
+
+if TYPE_CHECKING:
+    import os
+
+    from tracereplay.core.state import State
+
+Progress = Callable[[int, int], None]
+"""Called with the rows done and the rows there are."""
+
+
+def replay(
+    scenario: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
+    traces: Mapping[str, Any] | None = None,
+    *,
+    check: bool = False,
+    progress: Progress | None = None,
+    jit: bool = True,
+) -> Result:
+    """Replay a scenario and return what it cost.
+
+    ``scenario`` is a TOML file, a dict of the same keys, or a Scenario.  ``traces`` gives tables, open
+    traces or paths for the names that its VMs use; a name that is not in it is a path.  ``check``
+    verifies the model's laws at every tick and batch of rows.  ``jit=False`` runs the kernels
+    uncompiled: the same result, some thousand times slower.
+    Raises ScenarioError, TraceError, and InvariantError under ``check``.
+    """
+    watch = Stopwatch()
+    said = Scenario.load(scenario, tables=tuple(traces or ()))
+    opened = open_traces(said, traces)
+    machine = resolve(said, opened)
+    run = Run(machine, Feed(machine.vms, opened), check=check, jit=jit)
+    run.to_end(progress, sum(trace.n_rows for trace in opened.values()))
+    provenance = Provenance.of_run(said, opened, watch)
+    return run.result(provenance)
+
+
+def open_traces(said: Scenario, given: Mapping[str, Any] | None) -> dict[str, Trace]:
+    """Open every trace that the scenario's VMs name; without VMs, every trace given."""
+    given = dict(given or {})
+    wanted = list(dict.fromkeys(vm.trace for vm in said.vm)) or list(given)
+    unused = [name for name in given if name not in wanted]
+    if unused:
+        raise ScenarioError(
+            f"traces: found {', '.join(unused)}, which no [[vm]] names; expected only {', '.join(wanted)}"
+        )
+    return {name: open_trace(given.get(name, name)) for name in wanted}
+
+
+class Run:
+    """One run in progress: the simulator, the clock of ticks and the samples taken so far."""
+
+    def __init__(self, machine: Machine, feed: Feed, *, check: bool = False, jit: bool = True) -> None:
+        self.machine = machine
+        self.simulator = Simulator(machine, jit=jit)
+        self._feed = feed
+        self._targets = control.targets(machine)
+        self._check = check
+        self._first_time: int | None = None
+        self._last_time = 0
+        self._ticks = 0
+        self._samples: list[Sample] = []
+
+    @property
+    def state(self) -> State:
+        """The simulation's state arrays."""
+        return self.simulator.state
+
+    def to_end(self, progress: Progress | None = None, n_rows: int = 0) -> None:
+        """Replay all rows; decoding runs ahead in a thread."""
+        done = 0
+        batches = ahead(self._feed)
+        try:
+            for rows in batches:
+                self.advance(rows)
+                if rows.wants_live:
+                    self._feed.supply_live(self.simulator.live_contents(rows.n_contents))
+                done += len(rows.time)
+                if progress is not None:
+                    progress(done, n_rows)
+        finally:
+            self._feed.supply_live(None)
+            batches.close()
+        if not self._samples or self._samples[-1].time != self._last_time:
+            self._sample(self._last_time)
+
+    def advance(self, rows: Rows) -> None:
+        """Replay one batch of rows and the ticks that fall before or between them."""
+        self.simulator.reserve(rows.n_pages, rows.n_contents)
+        if self._first_time is None:
+            self._first_time = int(rows.time[0])
+            self._resize_balloons(0, None)
+        columns = (rows.vm, rows.page, rows.op, rows.content)
+        row, n = 0, len(rows.time)
+        while row < n:
+            while self._next_tick is not None and self._next_tick <= rows.time[row]:
+                self._tick(self._next_tick)
+            due = self._next_tick
+            stop = n if due is None else int(np.searchsorted(rows.time, np.uint64(due)))
+            self.simulator.replay(columns, row, stop)
+            if self._check:
+                self.simulator.check()
+            row = stop
+        self._last_time = int(rows.time[-1])
+
+    @property
+    def _next_tick(self) -> int | None:
+        if not self.machine.tick or self._first_time is None:
+            return None
+        return self._first_time + (self._ticks + 1) * self.machine.tick
+
+    def _tick(self, time: int) -> None:
+        """Balloons, then the sharing scan, then the timeline: the order is part of the model."""
+        self._ticks += 1
+        self._resize_balloons(self._ticks * self.machine.tick, self.machine.balloon.rate)
+        self.simulator.scan()
+        if self._check:
+            self.simulator.check()
+        if self._ticks % self.machine.timeline_every == 0:
+            self._sample(time)
+
+    def _resize_balloons(self, elapsed: int, rate: int | None) -> None:
+        for vm, target in enumerate(self._targets(elapsed)):
+            self.simulator.resize_balloon(vm, target, self.machine.vms[vm].pages if rate is None else rate)
+
+    def _sample(self, time: int) -> None:
+        simulator = self.simulator
+        self._samples.append(
+            Sample(time, simulator.counters.copy(), simulator.measure(), simulator.free_frames)
+        )
+
+    def result(self, provenance: Provenance) -> Result:
+        """What the run came to."""
+        warnings = list(self.machine.warnings)
+        for vm, met in zip(self.machine.vms, self._feed.footprints, strict=True):
+            if met != vm.footprint:
+                warnings.append(
+                    f"VM {vm.name}: its trace's metadata says {vm.footprint} pages, its rows touch {met}; "
+                    "memory given in per cent is of the former"
+                )
+        laws = LAWS if self._check else ()
+        return Result.of_run(self.machine, self._samples, tuple(warnings), laws, provenance)
+
+
+__all__ = ["Run", "open_traces", "replay"]

@@ -1,0 +1,243 @@
+"""The rows of one run: every VM's trace on one clock, with dense ids, decoded ahead of the kernel.
+
+A *source* is one trace file read once for all the VMs that it drives.  Sources are merged by time; at
+equal times the source of the VM listed first goes first, and rows of one file keep their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from tracereplay.core import _jit
+from tracereplay.errors import TraceError
+from tracereplay.trace.ids import Ids
+from tracereplay.trace.reader import Batch, Trace
+from tracereplay.trace.source import BATCH_ROWS
+
+if TYPE_CHECKING:
+    from tracereplay.machine import VMConfig
+
+T = TypeVar("T")
+
+_RECYCLE_FROM = 1 << 20
+
+
+class Rows(NamedTuple):
+    """Consecutive rows of a run, arrays of equal length, ready for the kernels."""
+
+    time: np.ndarray  # uint64
+    vm: np.ndarray  # uint16, index of the VM in the run
+    page: np.ndarray  # int32, dense id over all VMs
+    op: np.ndarray  # uint8
+    content: np.ndarray  # int32, dense id of (domain, content); -1 unknown
+    n_pages: int  # page ids given out so far
+    n_contents: int  # content ids given out so far
+    wants_live: bool  # after these rows the feed waits for ``supply_live``
+
+
+class _Source(NamedTuple):
+    """A trace, the run's VM for each VM of it (−1: not in the run), and the shift of its clock."""
+
+    trace: Trace
+    vm_of: np.ndarray  # int32[VMs of the trace]
+    start: int
+
+
+class Feed:
+    """All rows of the VMs ``vms``, driven by ``traces``.  Iterate once.
+
+    Content ids that nothing names any more are given out again, so memory stays bounded however
+    many contents a trace holds: rows with ``wants_live`` ask the consumer to call ``supply_live``
+    after it has processed them.
+    """
+
+    def __init__(
+        self,
+        vms: Sequence[VMConfig],
+        traces: Mapping[str, Trace],
+        *,
+        batch_rows: int = BATCH_ROWS,
+        recycle_from: int = _RECYCLE_FROM,
+    ) -> None:
+        self._batch_rows = batch_rows
+        self._sources = _sources(vms, traces)
+        self._pages = Ids(len(vms), expected=sum(vm.footprint for vm in vms))
+        self._domain_of = np.array([vm.domain for vm in vms], np.uint16)
+        n_domains = 1 + max(vm.domain for vm in vms)
+        self._contents = Ids(n_domains)
+        # the zero page of domain d has id d
+        self._contents.encode(np.zeros(n_domains, np.uint64), np.arange(n_domains, dtype=np.uint16))
+        self._recycle_from = recycle_from
+        self._recycle_at = recycle_from
+        self._live: queue.Queue[np.ndarray | None] = queue.Queue(1)
+
+    def __iter__(self) -> Iterator[Rows]:
+        for batch in merged([_rows(source, self._batch_rows) for source in self._sources]):
+            rows = self._encode(batch)
+            yield rows
+            if rows.wants_live:
+                live = self._live.get()
+                if live is None:
+                    return
+                self._contents.recycle(live)
+                self._recycle_at = max(self._recycle_from, 2 * self._contents.in_use)
+
+    def supply_live(self, live: np.ndarray | None) -> None:
+        """Say which content ids are still named (bool[n_contents]); None: no more rows are wanted."""
+        with contextlib.suppress(queue.Full):
+            self._live.put_nowait(live)
+
+    @property
+    def footprints(self) -> np.ndarray:
+        """Distinct pages met so far, int64[vms]."""
+        return self._pages.counts
+
+    def _encode(self, batch: Batch) -> Rows:
+        page = self._pages.encode(batch.page, batch.vm)
+        content = self._contents.encode(batch.content, self._domain_of[batch.vm], batch.known)
+        return Rows(
+            batch.time,
+            np.array(batch.vm),
+            page,
+            np.array(batch.op),
+            content,
+            len(self._pages),
+            len(self._contents),
+            self._contents.in_use > self._recycle_at,
+        )
+
+
+def _sources(vms: Sequence[VMConfig], traces: Mapping[str, Trace]) -> list[_Source]:
+    """One source for all VMs of a trace with the same start; a VM used twice opens another."""
+    sources: list[_Source] = []
+    for index, vm in enumerate(vms):
+        trace = traces[vm.trace]
+        for source in sources:
+            if source.trace is trace and source.start == vm.start and source.vm_of[vm.trace_vm] < 0:
+                break
+        else:
+            source = _Source(trace, np.full(trace.n_vms, -1, np.int32), vm.start)
+            sources.append(source)
+        source.vm_of[vm.trace_vm] = index
+    return sources
+
+
+def _rows(source: _Source, batch_rows: int) -> Iterator[Batch]:
+    """The rows of a source that take part, with the run's VM numbers and clock."""
+    plain = len(source.vm_of) == 1 and source.vm_of[0] == 0 and source.start == 0
+    for batch in source.trace.batches(batch_rows=batch_rows):
+        yield batch if plain else _renumbered(batch, source)
+
+
+def _renumbered(batch: Batch, source: _Source) -> Batch:
+    vm = source.vm_of[batch.vm]
+    time = batch.time
+    if source.start:
+        if int(time[-1]) + source.start >= 2**64:
+            raise TraceError(f"start {source.start} moves the time past 2^64", source.trace.name, batch.row)
+        time = time + np.uint64(source.start)
+    taken = vm >= 0
+    if taken.all():
+        return batch._replace(vm=vm.astype(np.uint16), time=time)
+    chosen = (column[taken] for column in (time, vm.astype(np.uint16), *batch[3:]))
+    return Batch(batch.row, *chosen)
+
+
+def merged(streams: Sequence[Iterable[Batch]]) -> Iterator[Batch]:
+    """The batches of several sorted streams as one sorted stream; ties go to the earlier stream."""
+    if len(streams) == 1:
+        yield from (batch for batch in streams[0] if len(batch.time))
+        return
+    sources = [iter(stream) for stream in streams]
+    held: list[Batch | None] = [None] * len(sources)
+    row = 0
+    while True:
+        for i, source in enumerate(sources):
+            while held[i] is None and (batch := next(source, None)) is not None:
+                held[i] = batch if len(batch.time) else None
+        pieces = [(i, batch) for i, batch in enumerate(held) if batch is not None]
+        if not pieces:
+            return
+        batches = [batch for _, batch in pieces]
+        columns = [np.concatenate(column) for column in list(zip(*batches, strict=True))[1:]]
+        ends = np.cumsum([len(batch.time) for batch in batches])
+        heads = np.concatenate([[0], ends[:-1]])
+        order = np.empty(int(ends[-1]), np.int64)
+        taken = heads.copy()
+        n = _interleave()(columns[0], taken, ends, order)
+        yield Batch(row, *(column[order[:n]] for column in columns))
+        row += n
+        for (i, batch), head, end in zip(pieces, taken - heads, ends - heads, strict=True):
+            held[i] = None if head == end else Batch(0, *(column[head:] for column in batch[1:]))
+
+
+def interleave(time, heads, ends, order):
+    """Merge sorted runs of ``time`` until one is used up; advance ``heads``, return the rows ordered.
+
+    Run ``r`` is ``heads[r] … ends[r] − 1``.  Stops at the first run that ends, as its next rows are not
+    known yet.
+    """
+    n = 0
+    while True:
+        first = 0
+        for run in range(1, heads.shape[0]):
+            if time[heads[run]] < time[heads[first]]:
+                first = run
+        order[n] = heads[first]
+        n += 1
+        heads[first] += 1
+        if heads[first] == ends[first]:
+            return n
+
+
+@functools.cache
+def _interleave() -> _jit.Kernel:
+    return _jit.specialise(interleave)
+
+
+def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+    """Yield ``items`` while a thread makes the next ``depth`` of them; its exceptions arrive here.
+
+    Close the generator to stop the thread early; an iterable that waits for its consumer must be let
+    go first.
+    """
+    done: Any = object()
+    ready: queue.Queue[Any] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def hand_over(item: object) -> bool:
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put(item, timeout=0.1)
+                return True
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not hand_over((item, None)):
+                    return
+            hand_over((done, None))
+        except BaseException as error:
+            hand_over((done, error))
+
+    worker = threading.Thread(target=work, name="tracereplay-decode", daemon=True)
+    worker.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if error is not None:
+                raise error
+            if item is done:
+                return
+            yield item
+    finally:
+        stop.set()
+        worker.join()
