@@ -27,6 +27,7 @@ class Stand:
 
     metadata: Metadata = CLOCKED
     n_vms: int = 1
+    n_rows: int = 100_000
     pages: tuple[int, ...] = (1000,)
     span: tuple[int, int] = (5 * SECOND, 105 * SECOND)
     has_content: bool = True

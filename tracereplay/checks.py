@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tracereplay.machine import Source, VMConfig
     from tracereplay.scenario import VM, Scenario
 
+MOST_FAMILIES = 64
+"""The gauges note the families that share a frame as a set of 64 bits."""
 MANY_TICKS = 1_000_000
 """So many ticks take longer than most replays: rather a slip of the unit."""
 
@@ -47,6 +49,13 @@ def check_sharing(said: Scenario, sources: Sequence[Source], notes: Notes) -> No
         notes.warnings.append(
             f"sharing.mode: no page contents in {listed}: pages of unknown content are not shared"
         )
+
+
+def check_families(vms: Sequence[VMConfig], notes: Notes) -> None:
+    """Refuse more operating-system families than the gauges can tell apart."""
+    families = {vm.family for vm in vms}
+    if len(families) > MOST_FAMILIES:
+        notes.refuse("vm", f"{len(families)} families", f"at most {MOST_FAMILIES} over all VMs")
 
 
 def check_ticks(

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 MOST_PAGES = 2**31 - 1
 """Page, frame and VM tables are indexed by 32 bits."""
 MOST_TIME = 2**63 - 1
-MOST_FAMILIES = 64
-"""The families that map a frame are a set of 64 bits."""
-TIMELINE_ROWS = 500
+TIMELINE_ROWS, FEWEST_TIMELINE_ROWS = 500, 20
+TIMELINE_PAGES = 50_000_000
+"""Pages that an automatic timeline may look at, all rows together, however short the trace."""
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,11 @@ def resolve(said: scenario.Scenario, traces: Mapping[str, Trace]) -> Machine:
     page_size, unit = _common(sources, notes)
     vms = _vms(said, sources, notes)
     host = _host(said, vms, page_size, notes)
-    families = {vm.family for vm in vms}
-    if len(families) > MOST_FAMILIES:
-        notes.refuse("vm", f"{len(families)} families", f"at most {MOST_FAMILIES} over all VMs")
     checks.check_sharing(said, sources, notes)
+    checks.check_families(vms, notes)
     first, last = _time_range(sources, vms, notes)
     tick = _tick(said, unit, last - first, notes)
-    every = _timeline_every(said, unit, tick, last - first, notes)
+    every = _timeline_every(said, unit, tick, last - first, _timeline_rows(sources, vms), notes)
     checks.check_ticks(said, sources, vms, tick, last - first, notes)
     checks.check_unused(said, notes)
     notes.settle()
@@ -355,11 +353,18 @@ def _tick(said: scenario.Scenario, unit: str, span: int, notes: Notes) -> int:
     return notes.read("tick", parse_time, said.tick, unit) or 0
 
 
-def _timeline_every(said: scenario.Scenario, unit: str, tick: int, span: int, notes: Notes) -> int:
+def _timeline_rows(sources: Sequence[Source], vms: Sequence[VMConfig]) -> int:
+    """How many rows the automatic timeline aims at: fewer where counting them would outlast the replay."""
+    accesses = sum({s.said.trace: s.trace.n_rows for s in sources}.values())
+    affordable = max(TIMELINE_PAGES, accesses) // sum(max(vm.pages, 1) for vm in vms)
+    return min(max(affordable, FEWEST_TIMELINE_ROWS), TIMELINE_ROWS)
+
+
+def _timeline_every(said: scenario.Scenario, unit: str, tick: int, span: int, rows: int, notes: Notes) -> int:
     """Ticks between two rows of the timeline; a time is rounded to ticks."""
     every = said.timeline.every
     if every == "auto":
-        return max(-(-(span // tick) // TIMELINE_ROWS), 1) if tick else 1
+        return max(-(-(span // tick) // rows), 1) if tick else 1
     if isinstance(every, int):
         return every
     time = notes.read("timeline.every", parse_time, every, unit) or 0

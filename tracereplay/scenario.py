@@ -128,7 +128,8 @@ class Timeline(Section):
     """How densely the run is recorded."""
 
     every: fields.Every = "auto"
-    """Ticks (an integer) or a time between two rows; "auto" gives about 500 rows."""
+    """Ticks (an integer) or a time between two rows; "auto" gives about 500 rows, fewer for a short trace of
+    a very large memory."""
 
 
 class VM(Section):

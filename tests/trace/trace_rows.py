@@ -23,7 +23,7 @@ FULL = pa.table(
 
 
 def rows(trace: Trace, **options) -> dict[str, list]:
-    """A trace's rows column by column, with the batches put together again."""
+    """A trace's rows column by column, with the batches put together again; unknown contents as 0."""
     found: dict[str, list] = {name: [] for name in ("time", "vm", "page", "op", "content", "known")}
     at = 0
     for batch in trace.batches(**options):
@@ -32,6 +32,7 @@ def rows(trace: Trace, **options) -> dict[str, list]:
             values.extend(getattr(batch, name).tolist())
         at += len(batch.page)
     assert at == trace.n_rows
+    found["content"] = [c if k else 0 for c, k in zip(found["content"], found["known"], strict=True)]
     return found
 
 

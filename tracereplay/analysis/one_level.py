@@ -39,11 +39,11 @@ def touch_all(s, pages):
             host_hit(s.policy, 0, slot)
         else:
             misses += 1
-            load(s, page)
+            bring_in(s, page)
     s.misses[0] = misses
 
 
-def load(s, page):
+def bring_in(s, page):
     """Bring in a page, in place of the policy's victim once all frames are used."""
     if s.used[0] < s.page_of.shape[0]:
         slot = s.used[0]
@@ -88,8 +88,7 @@ class OneLevel:
 
 @functools.cache
 def _kernel(policy: str, jit: bool) -> _jit.Kernel:
-    module = policies.get(policy)
-    hooks = {f"host_{hook}": getattr(module, hook) for hook in policies.HOOKS}
+    hooks = {f"host_{hook}": function for hook, function in policies.hooks(policy).items()}
     return _jit.specialise(touch_all, hooks, tag=policy, jit=jit)
 
 

@@ -39,7 +39,8 @@ def specialise(
     With ``jit=False`` the clones stay plain Python, for a debugger, coverage or a comparison.
     """
     clones: dict[FunctionType, Kernel] = {}
-    kernel = _clone(_plain(entry), dict(hooks or {}), tag, jit, clones, top=True)
+    bound = {**(hooks or {}), **({"load": _prefetch()} if jit else {})}
+    kernel = _clone(_plain(entry), bound, tag, jit, clones, top=True)
     return kernel if jit else _quiet(kernel)
 
 
@@ -64,6 +65,8 @@ def _clone(
         target = hooks.get(name, names.get(name))
         if isinstance(target, FunctionType):
             names[name] = _clone(target, hooks, tag, jit, clones)
+        elif name in hooks:
+            names[name] = target
     clone = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
     clone.__doc__, clone.__module__ = function.__doc__, function.__module__
     clones[function] = clone
@@ -76,6 +79,35 @@ def _clone(
         else:
             clones[function] = numba.njit(forceinline=True, **_OPTIONS)(clone)
     return clones[function]
+
+
+@functools.cache
+def _prefetch() -> Any:
+    """The processor's prefetch instruction as something that compiled kernels can call."""
+    from llvmlite import ir
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+
+    byte_pointer, word, address = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind, index_kind = signature.args
+        array = context.make_array(kind)(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], index_kind, types.intp)
+        stride = cgutils.unpack_tuple(builder, array.strides)[0]
+        row = builder.add(builder.ptrtoint(array.data, address), builder.mul(index, stride))
+        form = ir.FunctionType(ir.VoidType(), [byte_pointer, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0")
+        for_reading, keep_in_all_caches, data = (ir.Constant(word, value) for value in (0, 3, 1))
+        pointer = builder.inttoptr(row, byte_pointer)
+        builder.call(function, [pointer, for_reading, keep_in_all_caches, data])
+        return context.get_dummy_value()
+
+    @intrinsic
+    def load(typing_context, array, index):  # type: ignore[no-untyped-def]
+        return types.void(array, index), emit
+
+    return load
 
 
 def _fingerprint(functions: Mapping[FunctionType, Kernel]) -> str:

@@ -5,14 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from tracereplay.core.guest import access, evict, pop_free, push_free
-from tracereplay.core.hooks import guest_victim
+from tracereplay.core.hooks import guest_prefetch, guest_victim, load
 from tracereplay.core.host import release_backing
+
+_PAGE_AHEAD, _PPN_AHEAD = 24, 12  # rows between a prefetch and its use
 
 
 def replay(s, vms, pages, ops, contents, start, stop):
     """Replay rows ``start … stop − 1`` of a batch (uint16, int32, uint8, int32 arrays of equal length)."""
     for i in range(start, stop):
+        look_ahead(s, vms, pages, i, stop - 1)
         access(s, np.int64(vms[i]), np.int64(pages[i]), ops[i], np.int64(contents[i]))
+
+
+def look_ahead(s, vms, pages, i, last):
+    """Start loading what the rows after row ``i`` will need, in the order in which it can be known."""
+    load(s.ppn_of, pages[min(i + _PAGE_AHEAD, last)])
+    later = min(i + _PPN_AHEAD, last)
+    ppn = np.int64(s.ppn_of[pages[later]])
+    if ppn >= 0:
+        load(s.mpn_of, ppn)
+        load(s.content_of, ppn)
+        guest_prefetch(s.guest_policy, np.int64(vms[later]), ppn)
 
 
 def resize_balloon(s, vm, target, rate):
@@ -27,7 +41,7 @@ def resize_balloon(s, vm, target, rate):
                     return  # nothing is mapped: the balloon finds no page to take
                 ppn = guest_victim(s.guest_policy, vm)
                 evict(s, vm, ppn)
-            release_backing(s, ppn)
+            release_backing(s, vm, ppn)
             s.n_ballooned[vm] += 1
             s.stack[s.base[vm + 1] - s.n_ballooned[vm]] = ppn
         elif size > target:

@@ -1,7 +1,8 @@
-"""Gauges: what the memory of each VM looks like at one moment, counted in one pass over all PPNs."""
+"""Gauges: what the memory of each VM looks like at one moment."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tracereplay.core.counters import (
     BALLOONED,
     FRAMES_IN_USE,
+    GAUGES,
     GUEST_FREE,
     PAGES_UNSHARED,
     PAGES_VOLATILE,
@@ -23,74 +25,81 @@ from tracereplay.core.counters import (
     SWAPPED_PAGES,
     ZERO_MAPPED_PAGES,
 )
-from tracereplay.core.state import FRAME_SHARED, NONE, SWAPPED, UNSHARED, VOLATILE, ZERO_MAPPED
+from tracereplay.core.state import (
+    COW,
+    N_BACKED,
+    N_SWAPPED,
+    N_ZERO_MAPPED,
+    NONE,
+    UNSHARED,
+    VOLATILE,
+    State,
+)
 
 
-class Memory(NamedTuple):
-    """The part of the engine's state that gauges look at, and room for their own notes."""
+class Notes(NamedTuple):
+    """Room for ``count_shared`` to write on, and the family of each VM."""
 
-    base: np.ndarray
-    mpn_of: np.ndarray
-    content_of: np.ndarray
-    frame_flags: np.ndarray
-    visit_of: np.ndarray  # empty without sharing
-    n_free: np.ndarray
-    n_ballooned: np.ndarray
-    family_of: np.ndarray  # int64[vms], 0 … 63
-    n_domains: int
-    last_vm: np.ndarray  # int32[frames], or empty without sharing
-    families: np.ndarray  # uint64[frames], or empty without sharing: set of families that map the frame
+    family_of: np.ndarray  # int64[vms], below 64
+    last_vm: np.ndarray  # int32[frames]: VM of the mapper met last
+    families: np.ndarray  # uint64[frames]: set of the families met
 
 
-def measure(m, out):
-    """Fill ``out`` (int64[vms, gauges])."""
-    for mpn in range(m.last_vm.shape[0]):
-        m.last_vm[mpn] = NONE
-        m.families[mpn] = 0
-    for vm in range(out.shape[0]):
-        for gauge in range(out.shape[1]):
-            out[vm, gauge] = 0
-        out[vm, BALLOONED] = m.n_ballooned[vm]
-        out[vm, GUEST_FREE] = m.n_free[vm]
-        for ppn in range(m.base[vm], m.base[vm + 1]):
-            measure_ppn(m, out, vm, ppn)
-        out[vm, RESIDENT] += out[vm, ZERO_MAPPED_PAGES]
-        out[vm, RECLAIMED_ZERO] += out[vm, ZERO_MAPPED_PAGES]
-        out[vm, RECLAIMED] = out[vm, SHARED] - out[vm, SHARED_FRAMES] + out[vm, ZERO_MAPPED_PAGES]
+def notes(families: Sequence[str], n_frames: int) -> Notes:
+    """Notes for VMs of these families; ``n_frames`` is 0 where nothing is shared."""
+    names = list(dict.fromkeys(families))
+    return Notes(
+        np.array([names.index(family) for family in families], np.int64),
+        np.empty(n_frames, np.int32),
+        np.empty(n_frames, np.uint64),
+    )
 
 
-def measure_ppn(m, out, vm, ppn):
-    """Add one PPN to the gauges of its VM."""
-    mpn = np.int64(m.mpn_of[ppn])
-    if mpn >= 0:
-        out[vm, RESIDENT] += 1
-        if m.frame_flags[mpn] & FRAME_SHARED:
-            out[vm, SHARED] += 1
-            measure_shared(m, out, vm, ppn, mpn)
+def gauges(s: State, notes: Notes, count_shared: Callable[..., None]) -> np.ndarray:
+    """All gauges now, int64[vms, gauges]; ``count_shared`` is the kernel below, compiled or not."""
+    out = np.zeros((len(s.n_free), len(GAUGES)), np.int64)
+    out[:, BALLOONED] = s.n_ballooned
+    out[:, GUEST_FREE] = s.n_free
+    out[:, SWAPPED_PAGES] = s.tally[:, N_SWAPPED]
+    out[:, ZERO_MAPPED_PAGES] = out[:, RECLAIMED_ZERO] = s.tally[:, N_ZERO_MAPPED]
+    out[:, RESIDENT] = s.tally[:, N_BACKED] + s.tally[:, N_ZERO_MAPPED]
+    if len(s.share_flags):
+        ppns = np.flatnonzero(s.share_flags == COW)
+        count_shared(ppns, s.mpn_of, s.vm_of, s.content_of, s.options.n_domains, notes, out)
+    if len(s.remembered_of):
+        for gauge, visit in ((PAGES_UNSHARED, UNSHARED), (PAGES_VOLATILE, VOLATILE)):
+            ppns = np.flatnonzero(s.share_flags == visit)
+            private = ppns[s.mpn_of[ppns] >= 0]
+            out[:, gauge] = np.bincount(s.vm_of[private], minlength=len(out))
+    out[:, RECLAIMED] = out[:, SHARED] - out[:, SHARED_FRAMES] + out[:, ZERO_MAPPED_PAGES]
+    out[:, FRAMES_IN_USE] = s.tally[:, N_BACKED] - out[:, SHARED] + out[:, SHARED_FRAMES]
+    return out
+
+
+def count_shared(ppns, mpn_of, vm_of, content_of, n_domains, notes, out):
+    """Count the copy-on-write PPNs, given in order (int64).
+
+    The first mapper of a frame owns it; each later one saves a page: a zero page, one equal to a page
+    of its VM, of a VM of its family, or only of another family.
+    """
+    for i in range(ppns.shape[0]):
+        notes.last_vm[mpn_of[ppns[i]]] = NONE
+        notes.families[mpn_of[ppns[i]]] = 0
+    for i in range(ppns.shape[0]):
+        ppn = ppns[i]
+        mpn = np.int64(mpn_of[ppn])
+        vm = np.int64(vm_of[ppn])
+        family = np.uint64(1) << np.uint64(notes.family_of[vm])
+        out[vm, SHARED] += 1
+        if notes.last_vm[mpn] == NONE:
+            out[vm, SHARED_FRAMES] += 1
+        elif content_of[ppn] < n_domains:
+            out[vm, RECLAIMED_ZERO] += 1
+        elif notes.last_vm[mpn] == vm:
+            out[vm, RECLAIMED_SELF] += 1
+        elif notes.families[mpn] & family:
+            out[vm, RECLAIMED_INTER_VM] += 1
         else:
-            out[vm, FRAMES_IN_USE] += 1
-            if m.visit_of.shape[0] > 0:
-                out[vm, PAGES_UNSHARED] += m.visit_of[ppn] == UNSHARED
-                out[vm, PAGES_VOLATILE] += m.visit_of[ppn] == VOLATILE
-    elif mpn == ZERO_MAPPED:
-        out[vm, ZERO_MAPPED_PAGES] += 1
-    elif mpn == SWAPPED:
-        out[vm, SWAPPED_PAGES] += 1
-
-
-def measure_shared(m, out, vm, ppn, mpn):
-    """The first mapper in (vm, ppn) order owns the frame; each other one saves a frame of its kind."""
-    family = np.uint64(1) << np.uint64(m.family_of[vm])
-    if m.last_vm[mpn] == NONE:
-        out[vm, SHARED_FRAMES] += 1
-        out[vm, FRAMES_IN_USE] += 1
-    elif 0 <= m.content_of[ppn] < m.n_domains:
-        out[vm, RECLAIMED_ZERO] += 1
-    elif m.last_vm[mpn] == vm:
-        out[vm, RECLAIMED_SELF] += 1
-    elif m.families[mpn] & family:
-        out[vm, RECLAIMED_INTER_VM] += 1
-    else:
-        out[vm, RECLAIMED_CROSS_FAMILY] += 1
-    m.last_vm[mpn] = vm
-    m.families[mpn] |= family
+            out[vm, RECLAIMED_CROSS_FAMILY] += 1
+        notes.last_vm[mpn] = vm
+        notes.families[mpn] |= family

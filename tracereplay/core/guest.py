@@ -126,7 +126,7 @@ def free(s, vm, page):
         s.page_of[ppn] = NONE
         push_free(s, vm, ppn)
         if s.options.free_page_reporting:
-            release_backing(s, ppn)
+            release_backing(s, vm, ppn)
 
 
 def pop_free(s, vm):

@@ -1,13 +1,22 @@
 """The places where a policy and a sharing mode plug into the engine.
 
-The kernels call these names; ``_jit.specialise`` binds the functions chosen for a run in their place.
+The kernels call these names; ``_jit.specialise`` binds the functions chosen for a run in their place,
+and the processor's own instruction in place of ``load``.
 """
 
 from __future__ import annotations
 
 
+def load(array, index):
+    """Start loading row ``index`` of ``array`` into the cache: changes nothing but the speed."""
+
+
 def guest_insert(state, pool, slot):
     """Policy of the guests: ``slot`` = PPN, ``pool`` = VM."""
+    raise NotImplementedError
+
+
+def guest_prefetch(state, pool, slot):
     raise NotImplementedError
 
 

@@ -29,6 +29,9 @@ from tracereplay.core.state import (
     DIRTY,
     FILL,
     FRAME_DIRTY,
+    N_BACKED,
+    N_SWAPPED,
+    N_ZERO_MAPPED,
     NONE,
     READ,
     SWAPPED,
@@ -47,6 +50,7 @@ def host_touch(s, vm, ppn, kind, cause):
         if mpn == ZERO_MAPPED:
             if kind != READ:
                 s.counters[vm, COW_BREAKS] += 1
+                s.tally[vm, N_ZERO_MAPPED] -= 1
                 host_hit(s.host_policy, 0, back(s, vm, ppn, FRAME_DIRTY))
         else:
             fault(s, vm, ppn, mpn, kind, cause)
@@ -60,18 +64,18 @@ def host_touch(s, vm, ppn, kind, cause):
 
 def fault(s, vm, ppn, mpn, kind, cause):
     """Back a PPN that has no frame, from host swap or with a zeroed frame."""
-    flags = FRAME_DIRTY
     if mpn == UNBACKED:
         s.counters[vm, HOST_MINOR_FAULTS] += 1
-    elif kind == FILL and s.options.skip_fill_reads:
+        back(s, vm, ppn, FRAME_DIRTY)
+        return
+    s.tally[vm, N_SWAPPED] -= 1
+    if kind == FILL and s.options.skip_fill_reads:
         s.counters[vm, AVOIDED_FILL_READS] += 1
     else:
         s.counters[vm, HOST_MAJOR_FAULTS] += 1
         s.counters[vm, cause] += 1
         s.counters[vm, HOST_SWAP_READS] += 1
-        if kind == READ:
-            flags = 0
-    back(s, vm, ppn, flags)
+    back(s, vm, ppn, 0 if kind == READ else FRAME_DIRTY)
 
 
 def back(s, vm, ppn, flags):
@@ -80,6 +84,7 @@ def back(s, vm, ppn, flags):
         reclaim(s)
     s.n_free_frames[0] -= 1
     mpn = np.int64(s.free_frames[s.n_free_frames[0]])
+    s.tally[vm, N_BACKED] += 1
     s.mpn_of[ppn] = mpn
     s.mapper_of[mpn] = ppn
     s.mappers[mpn] = 1
@@ -94,6 +99,7 @@ def break_cow(s, vm, ppn, mpn):
     if keeps_frame(s, mpn):
         return mpn
     drop_mapping(s, ppn, mpn)
+    s.tally[vm, N_BACKED] -= 1
     s.mpn_of[ppn] = UNBACKED
     return back(s, vm, ppn, FRAME_DIRTY)
 
@@ -105,9 +111,17 @@ def reclaim(s):
         page_out(s, unmap_all(s, mpn), mpn)
     elif not (s.options.share_before_swap and share_victim(s, mpn)):
         ppn = np.int64(s.mapper_of[mpn])
-        s.mpn_of[ppn] = SWAPPED
+        mark_swapped(s, ppn)
         page_out(s, ppn, mpn)
     free_frame(s, mpn)
+
+
+def mark_swapped(s, ppn):
+    """Unmap ``ppn`` from a frame that is being paged out."""
+    vm = np.int64(s.vm_of[ppn])
+    s.tally[vm, N_BACKED] -= 1
+    s.tally[vm, N_SWAPPED] += 1
+    s.mpn_of[ppn] = SWAPPED
 
 
 def page_out(s, ppn, mpn):
@@ -120,14 +134,19 @@ def page_out(s, ppn, mpn):
             s.counters[vm, SILENT_SWAP_WRITES] += 1
 
 
-def release_backing(s, ppn):
+def release_backing(s, vm, ppn):
     """Forget what backs ``ppn``: a copy-on-write or zero mapping, a private frame or a swapped copy."""
     mpn = np.int64(s.mpn_of[ppn])
     if mpn >= 0:
+        s.tally[vm, N_BACKED] -= 1
         if is_shared(s, mpn):
             drop_mapping(s, ppn, mpn)
         else:
             release_frame(s, mpn)
+    elif mpn == SWAPPED:
+        s.tally[vm, N_SWAPPED] -= 1
+    elif mpn == ZERO_MAPPED:
+        s.tally[vm, N_ZERO_MAPPED] -= 1
     s.mpn_of[ppn] = UNBACKED
 
 

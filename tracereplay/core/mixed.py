@@ -45,20 +45,27 @@ def victim(state, pool):
     return first_victim(state.first, pool)
 
 
+def prefetch(state, pool, slot):
+    if state.second_used[pool]:
+        second_prefetch(state.second, pool, slot)
+    else:
+        first_prefetch(state.first, pool, slot)
+
+
 def _unbound(state, pool, slot=0):
     raise NotImplementedError
 
 
-first_insert = first_hit = first_remove = first_victim = _unbound
-second_insert = second_hit = second_remove = second_victim = _unbound
+first_insert = first_hit = first_remove = first_victim = first_prefetch = _unbound
+second_insert = second_hit = second_remove = second_victim = second_prefetch = _unbound
 
 
 def join(first: Mapping[str, Callable], second: Mapping[str, Callable]) -> dict[str, Callable]:
-    """The four policy functions that choose between those of ``first`` and ``second``."""
+    """The policy functions that choose between those of ``first`` and ``second``."""
     bound = {f"first_{name}": function for name, function in first.items()}
     bound |= {f"second_{name}": function for name, function in second.items()}
     joined: dict[str, Callable] = {}
-    for function in (insert, hit, remove, victim):
+    for function in (insert, hit, remove, victim, prefetch):
         clone = FunctionType(function.__code__, {**globals(), **bound}, function.__name__)
         clone.__module__ = __name__
         joined[function.__name__] = clone

@@ -12,7 +12,7 @@ import numpy as np
 
 from tracereplay import policies
 from tracereplay.core import _jit, engine, gauges, invariants, mixed, rng
-from tracereplay.core.counters import COUNTERS, GAUGES
+from tracereplay.core.counters import COUNTERS
 from tracereplay.core.sharing import esx, ksm, off
 from tracereplay.core.state import NEVER, NONE, UNBACKED, UNKNOWN, Options, State
 
@@ -43,14 +43,14 @@ class Simulator:
         self._scan_rate = machine.sharing.rate
         self._n_frames = machine.host.frames
         guest, guest_hooks = _guest_policy(machine)
-        host = policies.get(machine.host.policy)
         self._tag = "-".join((guest, machine.host.policy, self._dialect.__name__.rpartition(".")[2]))
         self._hooks = {name: getattr(self._dialect, name) for name in _SHARING_HOOKS}
         self._hooks |= {f"guest_{hook}": function for hook, function in guest_hooks.items()}
-        self._hooks |= {f"host_{hook}": getattr(host, hook) for hook in policies.HOOKS}
+        self._hooks |= {f"host_{hook}": f for hook, f in policies.hooks(machine.host.policy).items()}
         self._kernels: dict[Callable, Callable] = {}
         self.state = initial_state(machine)
-        self._memory = _memory(machine, self.state)
+        n_notes = len(self.state.mappers) if self._scan else 0
+        self._notes = gauges.notes([vm.family for vm in machine.vms], n_notes)
 
     @property
     def counters(self) -> np.ndarray:
@@ -92,9 +92,7 @@ class Simulator:
 
     def measure(self) -> np.ndarray:
         """The gauges now, int64[vms, gauges]."""
-        out = np.zeros((len(self.state.n_free), len(GAUGES)), np.int64)
-        _measure(self._jit)(self._memory, out)
-        return out
+        return gauges.gauges(self.state, self._notes, _count_shared(self._jit))
 
     def live_contents(self, n_contents: int) -> np.ndarray:
         """Which content ids some part of the state still names, bool[n_contents]."""
@@ -123,8 +121,8 @@ def _specialised(entry: Callable, tag: str, hooks: tuple[tuple[str, Callable], .
 
 
 @functools.cache
-def _measure(jit: bool) -> Callable:
-    return _jit.specialise(gauges.measure, jit=jit)
+def _count_shared(jit: bool) -> Callable:
+    return _jit.specialise(gauges.count_shared, jit=jit)
 
 
 def initial_state(machine: Machine) -> State:
@@ -152,7 +150,7 @@ def initial_state(machine: Machine) -> State:
         next_mapper=np.full(n_sharing, NONE, np.int32),
         prev_mapper=np.full(n_sharing, NONE, np.int32),
         remembered_of=np.full(n_ksm, UNKNOWN, np.int32),
-        visit_of=np.zeros(n_sharing, np.uint8),
+        share_flags=np.zeros(n_sharing, np.uint8),
         stack=np.concatenate([np.arange(b, a, -1, dtype=np.int32) - 1 for a, b in itertools.pairwise(base)]),
         mapper_of=np.full(n_frames, NONE, np.int32),
         mappers=np.zeros(n_frames, np.int32),
@@ -165,6 +163,7 @@ def initial_state(machine: Machine) -> State:
         n_free=np.array(sizes, np.int64),
         n_ballooned=np.zeros(n_vms, np.int64),
         domain_of=np.array([vm.domain for vm in machine.vms], np.int64),
+        tally=np.zeros((n_vms, 3), np.int64),
         counters=np.zeros((n_vms, len(COUNTERS)), np.int64),
         scan_stream=np.array([rng.stream_state(machine.seed, rng.SHARING_SCAN)], np.uint64),
         cursor=np.zeros(1, np.int64),
@@ -199,8 +198,7 @@ def _guest_policy(machine: Machine) -> tuple[str, dict[str, Callable]]:
 @functools.cache
 def _joined_hooks(names: tuple[str, ...]) -> dict[str, Callable]:
     *rest, last = names
-    module = policies.get(last)
-    hooks = {hook: getattr(module, hook) for hook in policies.HOOKS}
+    hooks = policies.hooks(last)
     return mixed.join(_joined_hooks(tuple(rest)), hooks) if rest else hooks
 
 
@@ -211,24 +209,6 @@ def _guest_policy_state(machine: Machine, sizes: list[int], streams: np.ndarray)
         uses = np.array([(vm.policy, vm.params) == (name, params) for vm in machine.vms], np.uint8)
         state = mixed.State(uses, state, own) if index else own
     return state
-
-
-def _memory(machine: Machine, s: State) -> gauges.Memory:
-    families = list(dict.fromkeys(vm.family for vm in machine.vms))
-    n_notes = 0 if machine.sharing.mode == "none" else len(s.mappers)
-    return gauges.Memory(
-        base=s.base,
-        mpn_of=s.mpn_of,
-        content_of=s.content_of,
-        frame_flags=s.frame_flags,
-        visit_of=s.visit_of,
-        n_free=s.n_free,
-        n_ballooned=s.n_ballooned,
-        family_of=np.array([families.index(vm.family) for vm in machine.vms], np.int64),
-        n_domains=s.options.n_domains,
-        last_vm=np.full(n_notes, NONE, np.int32),
-        families=np.zeros(n_notes, np.uint64),
-    )
 
 
 def _grown(array: np.ndarray, needed: int, fill: int) -> np.ndarray:

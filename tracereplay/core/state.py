@@ -26,8 +26,10 @@ NONE = -1
 DIRTY, COPY = 1, 2
 # frame_flags[mpn]: differs from its copy in host swap; write-protected and in the table
 FRAME_DIRTY, FRAME_SHARED = 1, 2
-# visit_of[ppn]: how the last visit of a KSM scan ended
-VOLATILE, UNSHARED = 1, 2
+# share_flags[ppn]: how the last visit of a KSM scan ended; mapped copy-on-write
+VOLATILE, UNSHARED, COW = 1, 2, 4
+# tally[vm, …]: how many PPNs of a VM are backed by a frame, host-swapped, zero-mapped
+N_BACKED, N_SWAPPED, N_ZERO_MAPPED = 0, 1, 2
 # cursor[…]: next PPN of a sequential scan
 NEXT_PPN = 0
 
@@ -56,7 +58,7 @@ class State(NamedTuple):
     next_mapper: np.ndarray  # int32: next PPN mapped to the same shared frame, or NONE
     prev_mapper: np.ndarray  # int32
     remembered_of: np.ndarray  # int32: KSM, content id seen by the last scan, or UNKNOWN
-    visit_of: np.ndarray  # uint8: KSM, VOLATILE, UNSHARED or 0
+    share_flags: np.ndarray  # uint8: COW, or VOLATILE or UNSHARED (KSM), or 0
     stack: np.ndarray  # int32: per VM, the free PPNs from base[v] up, the ballooned from base[v + 1] − 1 down
     # by frame
     mapper_of: np.ndarray  # int32: one PPN mapped to the frame; the first of the list for a shared one
@@ -72,6 +74,7 @@ class State(NamedTuple):
     n_free: np.ndarray  # int64
     n_ballooned: np.ndarray  # int64
     domain_of: np.ndarray  # int64: sharing domain, which is also the id of its zero content
+    tally: np.ndarray  # int64[vms, 3]
     counters: np.ndarray  # int64[vms, counters]
     # the rest
     scan_stream: np.ndarray  # uint64[1]

@@ -8,7 +8,8 @@ A policy is a module with a docstring whose first line says its rule, and
   pool.  ``streams`` holds one random stream a pool.  Keyword-only arguments with defaults are the
   policy's parameters (``name:key=value`` in a scenario);
 - ``insert(state, pool, slot)``, ``hit(state, pool, slot)``, ``remove(state, pool, slot)`` and
-  ``victim(state, pool)``, which takes its choice out and returns it.  It is never asked of an empty pool.
+  ``victim(state, pool)``, which takes its choice out and returns it.  It is never asked of an empty pool;
+- if hits read memory, ``prefetch(state, pool, slot)``: start loading what a hit will need.
 
 Adding one is adding a file here and a hand-worked table to the tests; everything else finds it.
 """
@@ -19,12 +20,14 @@ import functools
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from tracereplay.problems import one_of, shown, wrong
 
 HOOKS = ("insert", "hit", "remove", "victim")
+"""What every policy offers; ``prefetch`` beside them may be missing."""
 
 
 @functools.cache
@@ -37,6 +40,18 @@ def get(name: str) -> ModuleType:
     """The module of policy ``name``; ValueError with a suggestion when there is none."""
     one_of(name, names())
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def hooks(name: str) -> dict[str, Callable]:
+    """The functions of policy ``name`` that the engine calls, by what they do."""
+    module = get(name)
+    return {hook: getattr(module, hook) for hook in HOOKS} | {
+        "prefetch": getattr(module, "prefetch", _nothing)
+    }
+
+
+def _nothing(state, pool, slot):
+    """Prefetch of a policy whose hits read nothing."""
 
 
 def parameters(name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracereplay.core.hooks import load
 from tracereplay.policies._queue import NEXT, empty_links, push_back, unlink
 
 
@@ -54,3 +55,8 @@ def victim(state, pool):
         slot = np.int64(state.links[anchor, NEXT])
     unlink(state.links, slot)
     return slot
+
+
+def prefetch(state, pool, slot):
+    """Start loading the reference bit of ``slot``."""
+    load(state.referenced, slot)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracereplay.core.hooks import load
 from tracereplay.policies._queue import NEXT, PREV, empty_links, push_back, unlink
 
 
@@ -42,3 +43,8 @@ def victim(state, pool):
     slot = np.int64(state.links[state.anchor + pool, NEXT])
     unlink(state.links, slot)
     return slot
+
+
+def prefetch(state, pool, slot):
+    """Start loading the links of ``slot``."""
+    load(state.links, slot)

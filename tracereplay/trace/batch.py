@@ -33,7 +33,8 @@ class Batch(NamedTuple):
     """Consecutive rows as C-contiguous, read-only arrays of equal length (at least 1).
 
     ``row`` is the index of the first one in the trace; ``time``, ``page``, ``content`` are uint64,
-    ``vm`` is uint16, ``op`` uint8; ``known`` is False where the content is null (``content`` is 0 there).
+    ``vm`` is uint16, ``op`` uint8; ``known`` is False where the content is null
+    (what ``content`` holds there means nothing).
     """
 
     row: int
@@ -128,7 +129,7 @@ class Checker:
         return time
 
     def _content(self, piece: pa.RecordBatch, path: object) -> tuple[Array, Array]:
-        """Contents (0 where unknown) and whether they are known."""
+        """Contents (anything where unknown) and whether they are known."""
         n = piece.num_rows
         array = _decoded(piece.column("content")) if "content" in self.columns else None
         if array is None or array.null_count == n:
@@ -136,8 +137,14 @@ class Checker:
             return self._constant("no content", 0, np.uint64, n), unknown
         if array.null_count == 0:
             return self._integers("content", array, path), self._constant("known", True, np.bool_, n)
-        known = array.is_valid().to_numpy(zero_copy_only=False)
-        return self._integers("content", array.fill_null(0), path), known
+        validity, values = array.buffers()
+        known = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little").view(np.bool_)
+        known = np.ascontiguousarray(known[array.offset : array.offset + n])
+        if pa.types.is_uint64(array.type):  # leave what stands under the nulls: filling costs a pass
+            plain = pa.Array.from_buffers(array.type, n, [None, values], offset=array.offset)
+        else:
+            plain = array.fill_null(0)
+        return self._integers("content", plain, path), known
 
     def _integers(self, name: str, array: pa.Array, path: object) -> Array:
         """An Arrow integer array without nulls in the column's type: a view where possible; range checked."""

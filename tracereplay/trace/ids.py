@@ -8,19 +8,22 @@ linear probing.  Measured on 20 million Zipf-distributed pages of a million: 1.4
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tracereplay.core import _jit
+from tracereplay.core.hooks import load
 
 _N_IDS, _N_RECYCLED, _N_HASHED = 0, 1, 2
 _MAX_LOAD = 0.7
+_AHEAD = 16  # rows between the prefetch of an entry and its use
 _FIRST_CAPACITY = 1 << 10
 _DIRECT_ENTRIES = 1 << 24  # at most 64 MiB, and only the part that is touched is ever backed
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xD1B54A32D192ED03)
 _S32 = np.uint64(32)
+_ID_BITS = np.uint64(0xFFFFFFFF)
 
 
 class Tables(NamedTuple):
@@ -28,9 +31,7 @@ class Tables(NamedTuple):
 
     direct: np.ndarray  # int32[spaces * span]
     span: int  # keys below it are looked up directly
-    keys: np.ndarray  # uint64[capacity]
-    spaces: np.ndarray  # uint16[capacity]
-    ids: np.ndarray  # int32[capacity]
+    slots: np.ndarray  # uint64[capacity, 2]: key, and space << 32 | id; one cache line for both
     recycled: np.ndarray  # int32: stack of ids to give out again
     counts: np.ndarray  # int64[spaces]: ids given out
     state: np.ndarray  # int64[3]: next new id, height of the stack, keys in the hash table
@@ -41,38 +42,57 @@ def encode(tables, keys, spaces, mask, start, out):
 
     Returns the row at which the hash table was too full to go on, or the number of rows.
     """
-    limit = np.int64(tables.keys.shape[0] * _MAX_LOAD)
+    limit = np.int64(tables.slots.shape[0] * _MAX_LOAD)
     masked = mask.shape[0] > 0
+    span = np.uint64(tables.span)
+    last = keys.shape[0] - 1
     for row in range(start, keys.shape[0]):
+        later = min(row + _AHEAD, last)
+        prefetch_entry(tables, keys[later], np.uint64(spaces[later]), span)
         if masked and not mask[row]:
             out[row] = -1
             continue
         key = keys[row]
-        space = np.int64(spaces[row])
-        if key < np.uint64(tables.span):
-            index = space * tables.span + np.int64(key)
-            if tables.direct[index] == 0:
-                tables.direct[index] = new_id(tables, space) + 1
-            out[row] = tables.direct[index] - 1
-            continue
-        slot = find(tables, key, space)
-        if tables.ids[slot] == 0:
-            if tables.state[_N_HASHED] >= limit:
-                return row
-            tables.keys[slot] = key
-            tables.spaces[slot] = space
-            tables.ids[slot] = new_id(tables, space) + 1
-            tables.state[_N_HASHED] += 1
-        out[row] = tables.ids[slot] - 1
+        space = np.uint64(spaces[row])
+        if key < span:
+            index = np.int64(space * span + key)
+            number = np.int64(tables.direct[index])
+            if number == 0:
+                number = new_id(tables, np.int64(space)) + 1
+                tables.direct[index] = number
+        else:
+            slot = find(tables.slots, key, space)
+            number = np.int64(tables.slots[slot, 1] & _ID_BITS)
+            if number == 0:
+                if tables.state[_N_HASHED] >= limit:
+                    return row
+                number = new_id(tables, np.int64(space)) + 1
+                tables.slots[slot, 0] = key
+                tables.slots[slot, 1] = (space << _S32) | np.uint64(number)
+                tables.state[_N_HASHED] += 1
+        out[row] = number - 1
     return keys.shape[0]
 
 
-def find(tables, key, space):
+def prefetch_entry(tables, key, space, span):
+    """Start loading what a look-up of (key, space) will need: most of its time is spent waiting for it."""
+    if key < span:
+        load(tables.direct, np.int64(space * span + key))
+    else:
+        load(tables.slots, home(tables.slots, key, space))
+
+
+def home(slots, key, space):
+    """The slot where the search for (key, space) begins."""
+    mixed = (key ^ (space * _SPREAD)) * _GOLDEN
+    return np.int64(((mixed >> _S32) * np.uint64(slots.shape[0])) >> _S32)
+
+
+def find(slots, key, space):
     """The slot that holds (key, space), or the empty one where it belongs."""
-    capacity = tables.keys.shape[0]
-    mixed = (key ^ (np.uint64(space) * _SPREAD)) * _GOLDEN
-    slot = np.int64(((mixed >> _S32) * np.uint64(capacity)) >> _S32)
-    while tables.ids[slot] != 0 and (tables.keys[slot] != key or tables.spaces[slot] != space):
+    capacity = slots.shape[0]
+    slot = home(slots, key, space)
+    while slots[slot, 1] != 0 and (slots[slot, 0] != key or (slots[slot, 1] >> _S32) != space):
         slot += 1
         if slot == capacity:
             slot = 0
@@ -90,16 +110,19 @@ def new_id(tables, space):
 
 
 def rehash(old, new, keep):
-    """Move the hashed keys to the empty table of ``new``; with a non-empty ``keep`` only ids set there."""
-    for slot in range(old.keys.shape[0]):
-        number = np.int64(old.ids[slot])
+    """Copy the slots of ``old`` to the empty ``new``, with a non-empty ``keep`` only ids set there.
+
+    Returns how many were copied.
+    """
+    n = 0
+    for slot in range(old.shape[0]):
+        number = np.int64(old[slot, 1] & _ID_BITS)
         if number != 0 and (keep.shape[0] == 0 or keep[number - 1]):
-            space = np.int64(old.spaces[slot])
-            target = find(new, old.keys[slot], space)
-            new.keys[target] = old.keys[slot]
-            new.spaces[target] = space
-            new.ids[target] = number
-            new.state[_N_HASHED] += 1
+            target = find(new, old[slot, 0], old[slot, 1] >> _S32)
+            new[target, 0] = old[slot, 0]
+            new[target, 1] = old[slot, 1]
+            n += 1
+    return n
 
 
 @functools.cache
@@ -121,7 +144,7 @@ class Ids:
         self._tables = Tables(
             direct=np.zeros(n_spaces * span, np.int32),
             span=span,
-            **_empty_hash(max(_FIRST_CAPACITY, int(expected / _MAX_LOAD) + 1)),
+            slots=np.zeros((max(_FIRST_CAPACITY, int(expected / _MAX_LOAD) + 1), 2), np.uint64),
             recycled=np.zeros(0, np.int32),
             counts=np.zeros(n_spaces, np.int64),
             state=np.zeros(3, np.int64),
@@ -151,7 +174,7 @@ class Ids:
         arrays = _read_only(keys, spaces, np.zeros(0, np.bool_) if mask is None else mask)
         row = 0
         while (row := _kernel("encode")(self._tables, *arrays, row, out)) < len(keys):
-            self._rehash(int(len(self._tables.keys) * 1.5), np.zeros(0, np.bool_))
+            self._rehash(len(self._tables.slots) * 3 // 2, np.zeros(0, np.bool_))
         return out
 
     def recycle(self, keep: np.ndarray) -> None:
@@ -163,21 +186,12 @@ class Ids:
         recycled = np.flatnonzero(~keep)[::-1].astype(np.int32)
         tables.state[_N_RECYCLED] = len(recycled)
         self._tables = tables._replace(recycled=recycled)
-        self._rehash(len(tables.keys), keep)
+        self._rehash(len(tables.slots), keep)
 
     def _rehash(self, capacity: int, keep: np.ndarray) -> None:
-        new = self._tables._replace(**_empty_hash(capacity))
-        new.state[_N_HASHED] = 0
-        _kernel("rehash")(self._tables, new, keep)
-        self._tables = new
-
-
-def _empty_hash(capacity: int) -> dict[str, Any]:
-    return {
-        "keys": np.zeros(capacity, np.uint64),
-        "spaces": np.zeros(capacity, np.uint16),
-        "ids": np.zeros(capacity, np.int32),
-    }
+        slots = np.zeros((capacity, 2), np.uint64)
+        self._tables.state[_N_HASHED] = _kernel("rehash")(self._tables.slots, slots, keep)
+        self._tables = self._tables._replace(slots=slots)
 
 
 def _read_only(*arrays: np.ndarray) -> list[np.ndarray]:

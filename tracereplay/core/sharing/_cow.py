@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tracereplay.core.counters import PAGES_MERGED
-from tracereplay.core.host import release_frame
-from tracereplay.core.state import FRAME_DIRTY, FRAME_SHARED, NONE, SWAPPED
+from tracereplay.core.host import mark_swapped, release_frame
+from tracereplay.core.state import COW, FRAME_DIRTY, FRAME_SHARED, NONE
 
 
 def is_shared(s, mpn):
@@ -16,7 +16,7 @@ def is_shared(s, mpn):
 
 def is_private(s, ppn):
     """Whether ``ppn`` is backed by a frame of its own."""
-    return s.mpn_of[ppn] >= 0 and not is_shared(s, s.mpn_of[ppn])
+    return s.mpn_of[ppn] >= 0 and s.share_flags[ppn] != COW
 
 
 def share(s, ppn):
@@ -24,15 +24,18 @@ def share(s, ppn):
     mpn = np.int64(s.mpn_of[ppn])
     s.frame_flags[mpn] |= FRAME_SHARED
     s.frame_of[s.content_of[ppn]] = mpn
+    s.share_flags[ppn] = COW
     s.next_mapper[ppn] = NONE
     s.prev_mapper[ppn] = NONE
     return mpn
 
 
 def unshare(s, mpn):
-    """Take a frame out of the table; it stays in use, private to its mapper."""
+    """Take a frame out of the table; it stays in use, private to the one mapper that it has."""
+    ppn = np.int64(s.mapper_of[mpn])
     s.frame_flags[mpn] &= FRAME_DIRTY
-    s.frame_of[s.content_of[s.mapper_of[mpn]]] = NONE
+    s.frame_of[s.content_of[ppn]] = NONE
+    s.share_flags[ppn] = 0
 
 
 def map_shared(s, ppn, mpn):
@@ -44,7 +47,7 @@ def map_shared(s, ppn, mpn):
     s.prev_mapper[first] = ppn
     s.mapper_of[mpn] = ppn
     s.mappers[mpn] += 1
-    s.visit_of[ppn] = 0
+    s.share_flags[ppn] = COW
     s.counters[s.vm_of[ppn], PAGES_MERGED] += 1
 
 
@@ -65,6 +68,7 @@ def unlink_mapper(s, ppn, mpn):
         s.next_mapper[before] = after
     if after != NONE:
         s.prev_mapper[after] = before
+    s.share_flags[ppn] = 0
     s.mappers[mpn] -= 1
 
 
@@ -74,7 +78,8 @@ def unmap_all(s, mpn):
     ppn = np.int64(s.mapper_of[mpn])
     lowest = ppn
     while ppn != NONE:
-        s.mpn_of[ppn] = SWAPPED
+        s.share_flags[ppn] = 0
+        mark_swapped(s, ppn)
         lowest = min(lowest, ppn)
         ppn = np.int64(s.next_mapper[ppn])
     return lowest

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracereplay.core.counters import PAGES_MERGED
-from tracereplay.core.host import release_frame
+from tracereplay.core.host import release_backing, release_frame
 from tracereplay.core.sharing._cow import (
     is_private,
     is_shared,
@@ -21,7 +21,17 @@ from tracereplay.core.sharing._cow import (
     unmap_all,
     unshare,
 )
-from tracereplay.core.state import NEXT_PPN, NONE, UNSHARED, VOLATILE, ZERO_MAPPED, is_zero, shareable
+from tracereplay.core.state import (
+    COW,
+    N_ZERO_MAPPED,
+    NEXT_PPN,
+    NONE,
+    UNSHARED,
+    VOLATILE,
+    ZERO_MAPPED,
+    is_zero,
+    shareable,
+)
 
 __all__ = ["drop_mapping", "is_shared", "keeps_frame", "scan", "share_victim", "unmap_all"]
 
@@ -55,8 +65,10 @@ def share_victim(s, mpn):
 
 def visit(s, ppn):
     """Visit one candidate of a scan."""
-    s.visit_of[ppn] = 0
-    if not is_private(s, ppn):
+    if s.share_flags[ppn] == COW:
+        return
+    s.share_flags[ppn] = 0
+    if s.mpn_of[ppn] < 0:
         return
     content = np.int64(s.content_of[ppn])
     if not shareable(s, content):
@@ -65,13 +77,20 @@ def visit(s, ppn):
         merge(s, ppn, np.int64(s.frame_of[content]))
     elif s.remembered_of[ppn] != content:
         s.remembered_of[ppn] = content
-        s.visit_of[ppn] = VOLATILE
+        s.share_flags[ppn] = VOLATILE
     elif s.options.use_zero_pages and is_zero(s, content):
-        release_frame(s, np.int64(s.mpn_of[ppn]))
-        s.mpn_of[ppn] = ZERO_MAPPED
-        s.counters[s.vm_of[ppn], PAGES_MERGED] += 1
+        map_zero_page(s, ppn)
     else:
         visit_unstable(s, ppn, content)
+
+
+def map_zero_page(s, ppn):
+    """Give up the private frame of a zero page for the kernel's own."""
+    vm = np.int64(s.vm_of[ppn])
+    release_backing(s, vm, ppn)
+    s.mpn_of[ppn] = ZERO_MAPPED
+    s.tally[vm, N_ZERO_MAPPED] += 1
+    s.counters[vm, PAGES_MERGED] += 1
 
 
 def visit_unstable(s, ppn, content):
@@ -79,11 +98,10 @@ def visit_unstable(s, ppn, content):
     other = np.int64(s.candidate_of[content])
     if other != NONE and other != ppn and is_private(s, other) and s.content_of[other] == content:
         s.candidate_of[content] = NONE
-        s.visit_of[other] = 0
         merge(s, ppn, share(s, other))
     else:
         s.candidate_of[content] = ppn
-        s.visit_of[ppn] = UNSHARED
+        s.share_flags[ppn] = UNSHARED
 
 
 def scan(s, rate):

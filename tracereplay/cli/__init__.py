@@ -1,0 +1,56 @@
+"""The command line: one file per verb; parsing and printing only.
+
+A verb's file and its function carry the verb's name; it is imported when the verb is used, so that
+``--help`` stays fast, which is also why the one-line summaries stand here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tracereplay import __version__
+from tracereplay.errors import TraceReplayError
+
+VERBS = {
+    "demo": "Replay the bundled captures three ways and compare: the first five minutes.",
+    "info": "Say what a trace or a run directory holds, and whether it is sound.",
+    "replay": "Replay a scenario, or traces with settings, and say what it cost.",
+    "bench": "Measure replay speed on this machine, alone or beside another simulator.",
+    "policies": "List the replacement policies and their parameters.",
+    "schema": "Print the JSON schema of a scenario.",
+}
+
+EXIT_INTERRUPTED = 130
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; intended errors print one message, no traceback."""
+    from cyclopts import App, CycloptsError
+
+    app = App(
+        name="tracereplay",
+        help="Replay page-access traces through guest paging, hypervisor paging, balloons and page sharing.",
+        version=__version__,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for verb, summary in VERBS.items():
+        app.command(f"tracereplay.cli.{verb}:{verb}", name=verb, help=summary)
+    try:
+        code = app(sys.argv[1:] if arguments is None else list(arguments), exit_on_error=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except CycloptsError:
+        return EXIT_USAGE  # cyclopts has printed what was wrong
+    except TraceReplayError as error:
+        print(f"tracereplay: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("tracereplay: interrupted; nothing was written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has had enough; keep Python from complaining about it at exit
+        sys.stderr.close()
+        return 0

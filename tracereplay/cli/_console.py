@@ -1,0 +1,77 @@
+"""What every verb shares: data to standard output, talk and progress to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress and no talk.")]
+Force = Annotated[bool, Parameter(name="--force", negative="", help="Overwrite an existing output.")]
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def print_json(data: Any) -> None:
+    """Print data for programs."""
+    print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def print_text(renderable: Any) -> None:
+    """Print a text or a rich renderable for people, as wide as the terminal."""
+    from rich.console import Console
+
+    Console(highlight=False, soft_wrap=False).print(renderable)
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Talk to the person at the terminal."""
+    if not quiet:
+        print(text, file=sys.stderr)
+
+
+def warn(warnings: list[str] | tuple[str, ...]) -> None:
+    """Warnings are said even when quiet: they change what the numbers mean."""
+    for text in warnings:
+        print(f"warning: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """A callback (done, total): a bar on a terminal, a line every few seconds elsewhere, None when quiet."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar(what) as update:
+            yield update
+    else:
+        yield _lines(what)
+
+
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _lines(what: str) -> Callable[[int, int], None]:
+    said = [time.monotonic()]
+
+    def update(done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - said[0] >= _SECONDS_BETWEEN_LINES:
+            said[0] = now
+            say(f"{what}: {done:,} of {total:,} rows")
+
+    return update

@@ -1,0 +1,78 @@
+"""``tracereplay info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tracereplay.cli._console import Json, print_json, print_text
+from tracereplay.errors import TraceError
+
+
+def info(source: str, /, *, json: Json = False) -> None:
+    """Say what a trace or a run directory holds; for a trace, read it whole to see that it is sound.
+
+    Parameters
+    ----------
+    source
+        A trace (Parquet file, directory, URI) or a run directory.
+    """
+    if (Path(source) / "summary.json").exists():
+        return _run(source, json)
+    from tracereplay.trace import info as describe
+
+    found = describe(source)
+    if json:
+        print_json(found)
+    else:
+        print_text(_trace_text(found))
+    if found["health"] != "ok":
+        raise TraceError(found["health"])
+    return None
+
+
+def _run(source: str, json: bool) -> None:
+    from tracereplay.report.table import vm_table
+    from tracereplay.result import load_run
+
+    result = load_run(source)
+    return print_json(result.summary()) if json else print_text(vm_table(result))
+
+
+def _trace_text(found: dict[str, Any]) -> Any:
+    """The same as a table of few lines and one of the VMs."""
+    from rich.console import Group
+    from rich.table import Table
+
+    from tracereplay.report.table import plain_table
+    from tracereplay.units import format_bytes, format_count
+
+    first, last = found["time_range"]
+    size = found["metadata"]["page_size"]
+    source = found["metadata"]["source"] or {}
+    facts = {
+        "trace": found["name"],
+        "recorded by": source.get("tool") or "not said",
+        "rows": f"{found['rows']:,} in {found['row_groups']} row groups; {format_bytes(found['bytes'])}, "
+        f"{found['bytes_per_row']:.2f} bytes a row",
+        "columns": ", ".join(found["columns"]),
+        "time": f"{first:,} to {last:,} {found['time_unit']}",
+        "page size": f"{format_bytes(size)}, {found['metadata']['page_space']} pages",
+        "rows by op": ", ".join(f"{op} {n:,}" for op, n in (found["ops"] or {}).items()) or "not counted",
+        "exact above": f"{found['exact_above']} pages (reduced trace)"
+        if found["exact_above"]
+        else "any size",
+        "health": found["health"],
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for key, value in facts.items():
+        table.add_row(f"{key} ", str(value))
+    vms = plain_table()
+    for title in ("VM", "family", "pages", "footprint"):
+        vms.add_column(title, justify="left" if title in ("VM", "family") else "right")
+    for vm in found["vms"]:
+        pages = vm["pages"]
+        known = pages is not None
+        footprint = format_bytes(pages * size) if known else "-"
+        vms.add_row(vm["name"], vm["family"] or "-", format_count(pages) if known else "-", footprint)
+    return Group(table, "", vms)

@@ -1,0 +1,142 @@
+"""Tables for the terminal, within 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from tracereplay.units import format_bytes, format_duration_ns
+
+if TYPE_CHECKING:
+    from tracereplay.result import Result
+
+WIDTH = 80
+_NAME_WIDTH, _CELL_WIDTH = 22, 11
+
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "rows": ("accesses", "reads", "writes", "frees", "untraced_writes"),
+    "guest": (
+        "guest_minor_faults",
+        "guest_major_faults",
+        "guest_file_fills",
+        "guest_swap_reads",
+        "guest_swap_writes",
+    ),
+    "host": (
+        "host_minor_faults",
+        "host_major_faults",
+        "demand_faults",
+        "double_faults",
+        "stale_reads",
+        "false_reads",
+        "avoided_fill_reads",
+        "host_swap_reads",
+        "host_swap_writes",
+        "silent_swap_writes",
+    ),
+    "memory, pages": ("memory_pages", "frames_in_use", "ballooned", "resident", "swapped"),
+    "sharing": (
+        "cow_breaks",
+        "pages_merged",
+        "shared",
+        "shared_frames",
+        "zero_mapped",
+        "reclaimed",
+        "reclaimed_zero",
+        "reclaimed_self",
+        "reclaimed_inter_vm",
+        "reclaimed_cross_family",
+    ),
+}
+_CAUSES = ("demand_faults", "double_faults", "stale_reads", "false_reads")
+_ALWAYS = ("accesses", "guest_major_faults", "host_major_faults", "memory_pages", "frames_in_use")
+_KEY_COLUMNS = {
+    "memory_pages": "memory",
+    "guest_major_faults": "guest major",
+    "host_major_faults": "host major",
+    "double_faults": "double",
+    "ballooned": "balloon",
+    "reclaimed": "reclaimed",
+}
+
+
+def plain_table() -> Table:
+    """An empty table in the house style."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+
+
+def vm_table(result: Result, width: int = WIDTH) -> Group:
+    """What a run cost: a column per VM where they fit into ``width``, else a row per VM."""
+    fits = _NAME_WIDTH + _CELL_WIDTH * (len(result.vms) + 1) <= width
+    table = _by_counter(result) if fits else _by_vm(result)
+    return Group(table, Text(""), Text(_closing_line(result)))
+
+
+def _by_counter(result: Result) -> Table:
+    """Counters that are not zero everywhere, a column per VM and one for all."""
+    table = plain_table()
+    table.add_column("")
+    for name in (*result.vms.index, "all VMs"):
+        table.add_column(_clipped(str(name), _CELL_WIDTH - 2), justify="right", no_wrap=True)
+    for title, names in SECTIONS.items():
+        shown = [n for n in names if n in _ALWAYS or (result.vms[n] != 0).any()]
+        if not shown:
+            continue
+        table.add_section()
+        table.add_row(Text(title, style="bold"))
+        for name in shown:
+            values = [int(v) for v in result.vms[name]]
+            label = f"    {name}" if name in _CAUSES else f"  {name}"
+            table.add_row(label, *(f"{v:,}" for v in (*values, sum(values))))
+    table.add_section()
+    times = [int(v) for v in result.vms["estimated_ns"]]
+    table.add_row("estimated time", *(format_duration_ns(v) for v in (*times, sum(times))))
+    return table
+
+
+def _by_vm(result: Result) -> Table:
+    """One row per VM with the counters that matter most."""
+    table = plain_table()
+    table.add_column("VM", no_wrap=True)
+    for title in (*_KEY_COLUMNS.values(), "est. time"):
+        table.add_column(title, justify="right")
+    for name, row in result.vms.iterrows():
+        cells = [f"{int(row[key]):,}" for key in _KEY_COLUMNS]
+        table.add_row(_clipped(str(name), 14), *cells, format_duration_ns(int(row["estimated_ns"])))
+    table.add_section()
+    sums = [f"{int(result.vms[key].sum()):,}" for key in _KEY_COLUMNS]
+    table.add_row("all VMs", *sums, format_duration_ns(result.estimated_ns))
+    return table
+
+
+def _closing_line(result: Result) -> str:
+    host = result.machine["host"]
+    memory = format_bytes(host["frames"] * result.machine["page_size"])
+    guests = ", ".join(dict.fromkeys(vm["policy"] for vm in result.machine["vms"]))
+    return (
+        f"host: {host['frames']:,} frames ({memory}), {host['policy']}; guests: {guests}. "
+        f"Times are estimates from the {result.machine['costs']['preset']} costs."
+    )
+
+
+def comparison_table(results: Mapping[str, Result], rows: Mapping[str, Sequence[str]]) -> Table:
+    """A column per run, a row per label: the sum of the totals that ``rows`` names for it."""
+    table = plain_table()
+    table.add_column("")
+    for name in results:
+        table.add_column(name, justify="right")
+    for label, names in rows.items():
+        sums = (sum(result.totals[name] for name in names) for result in results.values())
+        table.add_row(label, *(f"{value:,}" for value in sums))
+    times = (format_duration_ns(result.estimated_ns) for result in results.values())
+    table.add_row("estimated time (all VMs)", *times)
+    return table
+
+
+def _clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,1 @@
+"""Experiments: several replays that answer one question together."""

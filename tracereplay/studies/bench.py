@@ -1,0 +1,224 @@
+"""How fast replays are on this machine, and beside libcachesim, the nearest other simulator.
+
+Everything is timed in one process, in turns, so that a drift of the machine's speed meets all alike;
+the best of the rounds counts.  Before the first round all kernels are compiled.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tracereplay.analysis.one_level import OneLevel, count_misses, dense_pages
+from tracereplay.errors import UsageError
+from tracereplay.run import replay
+from tracereplay.trace import open_trace, write_trace
+from tracereplay.trace.synth import zipf
+
+RIVAL = "libcachesim"
+POLICIES = {"lru": "LRU", "fifo": "FIFO", "clock": "Clock", "random": "Random"}
+"""Policies that both have, by our name, with the rival's."""
+EQUAL_MISSES = ("lru", "fifo", "clock")
+"""Policies whose misses must agree: random ones draw from other streams."""
+
+_ORACLE_GENERAL = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next_access", "<i8")])
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The trace that all contestants replay, and the memory they have."""
+
+    accesses: int = 20_000_000
+    pages: int = 1_000_000
+    alpha: float = 1.0
+    frames: int = 100_000
+    seed: int = 0
+
+    def scenario(self, trace: str) -> dict[str, Any]:
+        """The two-level replay: a guest with room for all pages, a host with 75 % of that, ESX sharing."""
+        return {
+            "sharing": {"mode": "esx", "rate": 1000},
+            "vm": [{"trace": trace}],
+        }
+
+
+class Contestant(NamedTuple):
+    """Something to be timed; ``run`` returns its misses, or None where they mean something else."""
+
+    name: str
+    policy: str
+    run: Callable[[], int | None]
+
+
+def bench(
+    workload: Workload,
+    directory: Path,
+    *,
+    rounds: int = 3,
+    against: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Time everything; ``directory`` takes the trace files (24 + 5 bytes an access with a rival).
+
+    Returns ``workload``, ``compile_seconds``, ``results`` (per contestant: accesses_per_second, seconds,
+    misses, and with a rival ``ratio``, to its LRU), ``memory`` (peak of a two-level replay in a process of
+    its own) and, with a rival, ``misses_agree``.  Raises UsageError when the rival is not installed.
+    """
+    rival = None if against is None else _rival(against)
+    say("writing the trace")
+    trace = directory / "zipf.parquet"
+    shape = {"pages": workload.pages, "accesses": workload.accesses, "alpha": workload.alpha}
+    write_trace(trace, zipf.batches(**shape, seed=workload.seed))
+    contestants = [*_ours(workload, trace)]
+    if rival is not None:
+        contestants += _theirs(workload, trace, directory, rival)
+    say("compiling the kernels")
+    compile_seconds = _compile(directory)
+    seconds: dict[str, list[float]] = {c.name: [] for c in contestants}
+    misses: dict[str, int | None] = {}
+    for turn in range(rounds):
+        for contestant in contestants:
+            say(f"round {turn + 1} of {rounds}: {contestant.name}")
+            began = time.perf_counter()
+            misses[contestant.name] = contestant.run()
+            seconds[contestant.name].append(time.perf_counter() - began)
+    say("measuring memory")
+    found = _report(workload, contestants, seconds, misses)
+    memory = _memory(workload, trace)
+    return {"workload": vars(workload), "compile_seconds": compile_seconds, **found, "memory": memory}
+
+
+def _ours(workload: Workload, trace: Path) -> Iterator[Contestant]:
+    pages = np.concatenate([ids for ids, _ in dense_pages(open_trace(trace))])
+    n_pages = int(pages.max()) + 1
+
+    def kernel(policy: str) -> Callable[[], int]:
+        def run() -> int:
+            memory = OneLevel(policy, workload.frames)
+            memory.touch(pages, n_pages)
+            return memory.misses
+
+        return run
+
+    def two_levels() -> None:
+        replay(workload.scenario(str(trace)))
+
+    yield Contestant(
+        "one level, lru, from Parquet", "lru", lambda: count_misses(open_trace(trace), "lru", workload.frames)
+    )
+    for policy in POLICIES:
+        yield Contestant(f"one level, {policy}, kernel only", policy, kernel(policy))
+    yield Contestant("two levels, lru + random, esx sharing, from Parquet", "", two_levels)
+
+
+def _rival(name: str) -> Any:
+    if name != RIVAL:
+        raise UsageError(f"--against: found {name!r}; expected {RIVAL}")
+    try:
+        import libcachesim
+    except ImportError:
+        raise UsageError(
+            f"--against {RIVAL}: not installed here; expected the package {RIVAL}: pip install {RIVAL}"
+        ) from None
+    return libcachesim
+
+
+def _theirs(workload: Workload, trace: Path, directory: Path, rival: Any) -> Iterator[Contestant]:
+    """The rival's policies on its own binary format, the loop in C; opening the file is not timed."""
+    path = directory / "zipf.oracleGeneral.bin"
+    _write_oracle_general(trace, path)
+    options = rival.ReaderInitParam(ignore_obj_size=True)
+    reader = rival.TraceReader(str(path), rival.TraceType.ORACLE_GENERAL_TRACE, options)
+
+    def simulate(name: str) -> Callable[[], int]:
+        def run() -> int:
+            reader.reset()
+            cache = getattr(rival, name)(workload.frames)
+            ratio, _ = cache.process_trace(reader)
+            return round(ratio * workload.accesses)
+
+        return run
+
+    for policy, name in POLICIES.items():
+        yield Contestant(f"{RIVAL} {name}", policy, simulate(name))
+
+
+def _write_oracle_general(trace: Path, path: Path) -> None:
+    """The pages as objects of size 1; the next access stays unknown (-1): no policy here looks at it."""
+    with path.open("wb") as file:
+        for batch in open_trace(trace).batches(("page",)):
+            rows = np.zeros(len(batch.page), _ORACLE_GENERAL)
+            rows["object"], rows["size"], rows["next_access"] = batch.page, 1, -1
+            rows["time"] = batch.time // np.uint64(1000)
+            rows.tofile(file)
+
+
+def _compile(directory: Path) -> float:
+    """Seconds until every kernel is ready, from this machine's cache or by compiling."""
+    began = time.perf_counter()
+    small = Workload(accesses=2_000, pages=100, frames=10)
+    trace = directory / "small.parquet"
+    write_trace(trace, zipf.batches(pages=small.pages, accesses=small.accesses))
+    for contestant in _ours(small, trace):
+        contestant.run()
+    return time.perf_counter() - began
+
+
+def _report(
+    workload: Workload,
+    contestants: list[Contestant],
+    seconds: Mapping[str, list[float]],
+    misses: Mapping[str, int | None],
+) -> dict[str, Any]:
+    reference = f"{RIVAL} {POLICIES['lru']}"
+    results = {}
+    for contestant in contestants:
+        best = min(seconds[contestant.name])
+        row: dict[str, Any] = {
+            "accesses_per_second": round(workload.accesses / best),
+            "seconds": [round(s, 3) for s in seconds[contestant.name]],
+            "misses": misses[contestant.name],
+        }
+        if reference in seconds:
+            row["ratio"] = round(min(seconds[reference]) / best, 2)
+        results[contestant.name] = row
+    found: dict[str, Any] = {"results": results}
+    if reference in seconds:
+        by_policy = {p: {misses[c.name] for c in contestants if c.policy == p} for p in EQUAL_MISSES}
+        found["misses_agree"] = {policy: len(counts) == 1 for policy, counts in by_policy.items()}
+    return found
+
+
+_CHILD = """
+import json, resource, sys
+from tracereplay.run import replay
+replay(json.loads(sys.argv[1]))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+try:  # Linux: what this program had, without what the process that started it had before
+    peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+except OSError:
+    pass
+print(peak)
+"""
+
+
+def _memory(workload: Workload, trace: Path) -> dict[str, Any]:
+    """Peak resident memory of the two-level replay in a fresh process, and its wall time, kernels warm."""
+    command = [sys.executable, "-c", _CHILD, json.dumps(workload.scenario(str(trace)))]
+    began = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    pages = open_trace(trace).footprints()[0]
+    return {
+        "wall_seconds": round(time.perf_counter() - began, 2),
+        "peak_bytes": int(done.stdout),
+        "distinct_pages": pages,
+        "allowed_bytes": 64 * pages + 400_000_000,
+    }
