@@ -18,6 +18,7 @@ from tracereplay.core.state import (
     UNBACKED,
     ZERO_MAPPED,
     State,
+    vm_of,
 )
 from tracereplay.machine import BalloonConfig, Costs, HostConfig, Machine, SharingConfig, VMConfig
 from tracereplay.run import Run
@@ -150,7 +151,7 @@ def _ppn(state: State, ppn: int, raw_content: dict[int, int]) -> tuple:
         return (words[mpn], None, None, None if mpn == UNBACKED else content)
     flags = int(state.frame_flags[mpn])
     lowest = min(p for p in range(len(state.mpn_of)) if state.mpn_of[p] == mpn)
-    vm = int(state.vm_of[lowest])
+    vm = vm_of(state, lowest)
     where = (vm, lowest - int(state.base[vm]))
     return ("cow" if flags & FRAME_SHARED else "private", bool(flags & FRAME_DIRTY), where, content)
 

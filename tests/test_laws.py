@@ -65,8 +65,9 @@ def test_laws_1_2_6_after_every_access(mode):
             run.simulator.check()
             for count in engine.counters(run):
                 check_sums(count)
-            for gauge in engine.gauges(run):
+            for vm, gauge in enumerate(engine.gauges(run)):
                 check_gauge_sums(gauge)
+                check_gauges_of_states(run, vm, gauge)
         seen += run.simulator.counters.sum(axis=0)
     never = {name for name, n in zip(COUNTER_NAMES, seen, strict=True) if not n}
     assert never == ({"cow_breaks", "pages_merged"} if mode == "none" else set())
@@ -88,11 +89,26 @@ def check_gauge_sums(gauge: dict[str, int]) -> None:
     """What the model's text implies of the gauges of a VM."""
     kinds = ("zero", "self", "inter_vm", "cross_family")
     assert gauge["reclaimed"] == gauge["shared"] - gauge["shared_frames"] + gauge["zero_mapped"]
-    assert gauge["frames_in_use"] - gauge["shared_frames"] + gauge["shared"] + gauge["zero_mapped"] == (
-        gauge["resident"]
+    assert (
+        gauge["frames_in_use"] - gauge["shared_frames"] + gauge["shared"] + gauge["zero_mapped"]
+        == (gauge["resident"])
     )
     assert all(gauge[f"reclaimed_{kind}"] >= 0 for kind in kinds)
     assert sum(gauge[f"reclaimed_{kind}"] for kind in kinds) == gauge["reclaimed"]
+
+
+def check_gauges_of_states(run: Run, vm: int, gauge: dict[str, int]) -> None:
+    """The gauges of a VM against its PPNs counted one by one."""
+    s = run.state
+    states = s.mpn_of[s.base[vm] : s.base[vm + 1]].tolist()
+    shared = [mpn for mpn in states if mpn >= 0 and s.frame_flags[mpn] & FRAME_SHARED]
+    assert {name: gauge[name] for name in ("swapped", "zero_mapped", "resident", "shared")} == {
+        "swapped": states.count(SWAPPED),
+        "zero_mapped": states.count(ZERO_MAPPED),
+        "resident": len(states) - states.count(SWAPPED) - states.count(UNBACKED),
+        "shared": len(shared),
+    }
+    assert (gauge["guest_free"], gauge["ballooned"]) == (s.n_free[vm], s.n_ballooned[vm])
 
 
 # ---- Law 3 ---------------------------------------------------------------------------------------
@@ -146,7 +162,7 @@ def double_paging(string: list[int], g: int, h: int, op: int = WRITE, **options:
     return totals(engine.run_engine(machine([g], frames=h, **options), rows))
 
 
-SURFACE = list(itertools.product(range(1, 11, 2), range(1, 11, 2))) + [(4, 3), (5, 4), (8, 3), (3, 2)]
+SURFACE = [*itertools.product(range(1, 11, 2), repeat=2), (4, 3), (5, 4), (8, 3), (3, 2)]
 
 
 @pytest.mark.parametrize(("g", "h"), SURFACE)
@@ -179,8 +195,31 @@ def test_clean_pages_without_fill_reads_cost_what_the_smaller_memory_costs(g, h)
         assert found["host_swap_writes"] == found["silent_swap_writes"]
 
 
+@pytest.mark.slow
+def test_why_esx_pages_out_at_random():
+    """Guest LRU makes host LRU wrong every time and RANDOM now and then; reads cross over between 1.5 and 2.
+
+    200 pages, stack distances Zipf(0.9), 50 frames; expected shares from an independent program.
+    """
+    rng = np.random.default_rng(1)
+    weights = 1 / np.arange(1, 201) ** 0.9
+    stack, rows = list(range(200)), []
+    for t, depth in enumerate(rng.choice(200, 40_000, p=weights / weights.sum()).tolist()):
+        stack.insert(0, stack.pop(depth))
+        rows.append((t, 0, stack[0], WRITE, None))
+    wasted, reads = {}, {}
+    for host, g in itertools.product(("lru", "random"), (51, 60, 75, 100)):
+        found = totals(engine.run_engine(machine([g], frames=50, host=host), rows, jit=True))
+        wasted[host, g] = found["double_faults"] / found["guest_swap_writes"]
+        reads[host, g] = found["guest_swap_reads"] + found["host_swap_reads"]
+    assert [wasted["lru", g] for g in (51, 60, 75, 100)] == [1, 1, 1, 1]
+    random_share = [wasted["random", g] for g in (51, 60, 75, 100)]
+    assert random_share == pytest.approx([0.045, 0.37, 0.68, 0.90], abs=0.015)
+    assert [reads["random", g] < reads["lru", g] for g in (51, 60, 75, 100)] == [True, True, True, False]
+
+
 def test_goldberg_and_hassingers_anomaly():
-    """One page more for the guest on the same host almost doubles the reads; a balloon of it takes that back."""
+    """One page more for the guest on the same host almost doubles the reads; a balloon takes that back."""
     string = [t % 6 for t in range(240)]  # a cycle of six through memories of fewer: every access misses
     h = 4
 
@@ -221,7 +260,7 @@ def test_law_5_a_balloon_is_a_smaller_vm():
 
 
 def test_law_6_salting_and_scanning_never_share_more():
-    """Reclaimed, after every row: salted <= tenants <= all under `ideal`; right after a tick no mode has more.
+    """Reclaimed: salted <= tenants <= all under `ideal`, always; right after a tick no mode has more.
 
     And `ideal` then has every copy of a known content but one.
     """
@@ -315,16 +354,16 @@ def test_any_batches_of_the_feed_give_the_same_run(batch_rows):
 
 
 def rich_run() -> Run:
-    """A state with everything in it: KSM, two VMs, one balloon, shared, zero-mapped, paged-out, free pages."""
+    """A state with everything in it: KSM, two VMs, a balloon, shared, zero-mapped, swapped, free pages."""
     config = machine(
-        [{"pages": 7, "balloon": [[0, 2], [30, 3]]}, 7], frames=6, tick=10, mode="ksm", use_zero_pages=True
+        [{"pages": 7, "balloon": [[0, 2], [30, 3]]}, 8], frames=6, tick=10, mode="ksm", use_zero_pages=True
     )
-    config["sharing"]["rate"] = 14
+    config["sharing"]["rate"] = 15
     rows = [
         *[(0, 0, page, WRITE, content) for page, content in enumerate([5, 5, 0, 6])],
-        *[(0, 1, page, WRITE, content) for page, content in enumerate([5, 7])],
+        *[(0, 1, page, WRITE, content) for page, content in enumerate([5, 0])],
         (25, 0, 0, READ, 5),
-        *[(25, 1, page, WRITE, 10 + page) for page in (2, 3, 4)],
+        *[(25, 1, page, WRITE, 10 + page) for page in (2, 3, 4, 5)],
         (26, 0, 4, WRITE, 11),
         (26, 0, 4, FREE, None),
         (35, 1, 4, READ, 14),
@@ -370,11 +409,11 @@ def merge_strangers(s):
     s.content_of[s.mpn_of == s.mpn_of[a_shared(s)]] += 1
 
 
-def claim_zero_mappings(s):
-    """Map every page of host swap to the zero page, whatever it holds: more saved than there are copies."""
-    swapped = np.flatnonzero(s.mpn_of == SWAPPED)
-    s.mpn_of[swapped] = ZERO_MAPPED
-    s.content_of[swapped] = 100 + swapped
+def map_other_bytes_to_the_zero_page(s):
+    """Every zero-mapped page held bytes of its own, it turns out: more is saved than there are copies."""
+    zero_mapped = np.flatnonzero(s.mpn_of == ZERO_MAPPED)
+    assert len(zero_mapped) == 2
+    s.content_of[zero_mapped] = 100 + zero_mapped
 
 
 CORRUPTIONS = {
@@ -421,7 +460,7 @@ CORRUPTIONS = {
     "unequal pages are merged": (3, put("content_of", a_shared, lambda s, i: s.content_of[i] + 1)),
     "a frame is filed under other bytes": (3, merge_strangers),
     # 4: the bound on sharing
-    "more is saved than there are copies": (4, claim_zero_mappings),
+    "more is saved than there are copies": (4, map_other_bytes_to_the_zero_page),
 }
 
 

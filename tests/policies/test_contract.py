@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from states import flat
 
 from tracereplay import policies
 from tracereplay.core.rng import stream_state
@@ -138,6 +139,19 @@ def test_one_slot(name):
             policy.hit(state, 1, 1)
         victims.append(int(policy.victim(state, 1)))
     assert victims == [1] * 6
+
+
+def test_a_prefetch_changes_nothing(name):
+    """A policy may say what a hit will read: saying so has no effect on its state."""
+    policy = policies.get(name)
+    state = policy.init([3], np.array([9], np.uint64))
+    for slot in range(3):
+        policy.insert(state, 0, slot)
+    policy.hit(state, 0, 1)
+    before = flat(state)
+    for slot in range(3):
+        policies.hooks(name)["prefetch"](state, 0, slot)
+    assert flat(state) == before
 
 
 def test_functions_have_the_agreed_parameters(name):

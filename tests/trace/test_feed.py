@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -29,9 +30,7 @@ COLUMNS = {
 
 def make_trace(rows, n_vms=1):
     """An open trace over rows ``(time, vm, page, op, content)``."""
-    columns = [
-        pa.array([row[i] for row in rows], kind) for i, kind in enumerate(COLUMNS.values())
-    ]
+    columns = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(COLUMNS.values())]
     metadata = Metadata(vms=tuple(VMInfo(f"vm{v}", pages=9) for v in range(n_vms)))
     table = pa.table(columns, list(COLUMNS))
     return open_trace(table.replace_schema_metadata({METADATA_KEY: metadata.to_json()}))
@@ -179,7 +178,9 @@ def test_a_vm_whose_rows_come_late_or_never():
     assert fed == [(20, 0, 0, 0, -1)]
     assert fed_rows(Feed([make_vm(trace_vm=2)], {"t": make_trace(rows, 3)}, batch_rows=2)) == []
     both = Feed(
-        [make_vm(trace_vm=2), make_vm("u")], {"t": make_trace(rows, 3), "u": make_trace(rows[:2])}, batch_rows=2
+        [make_vm(trace_vm=2), make_vm("u")],
+        {"t": make_trace(rows, 3), "u": make_trace(rows[:2])},
+        batch_rows=2,
     )
     assert [row[:2] for row in fed_rows(both)] == [(0, 1), (1, 1)]
 
@@ -213,8 +214,7 @@ def test_recycling(batch_rows):
             assert raw.setdefault(content, rows[row][4]) == rows[row][4]
             held[page] = content
             row += 1
-        known = {number: content for number, content in raw.items()}
-        assert len(set(known.values())) == len(known), "one content has two ids"
+        assert len(set(raw.values())) == len(raw), "one content has two ids"
         most = max(most, batch.n_contents)
         if batch.wants_live:
             asked += 1
@@ -287,11 +287,10 @@ def test_ahead_passes_exceptions_on(good):
         yield from range(good)
         raise TraceError("bad row", "file", 7)
 
-    seen = []
+    stream = ahead(items())
+    assert list(itertools.islice(stream, good)) == list(range(good))
     with pytest.raises(TraceError, match="file: row 7: bad row") as caught:
-        for item in ahead(items()):
-            seen.append(item)
-    assert seen == list(range(good))
+        next(stream)
     assert any(entry.name == "items" for entry in caught.traceback)
     assert decoders() == []
 

@@ -91,7 +91,7 @@ def test_ids_count_up_in_order_of_first_sight():
     ["counting", "high bits", "aligned", "random"],
 )
 def test_growth(pattern, expected):
-    """20 000 hashed keys in uneven batches, also such as collide in simple hashes, sized beforehand or not."""
+    """20 000 hashed keys in uneven batches, also such as simple hashes dislike, sized beforehand or not."""
     rng = np.random.default_rng(3)
     n = 20_000
     numbers = np.arange(n, dtype=np.uint64)

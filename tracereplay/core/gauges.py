@@ -42,7 +42,7 @@ class Notes(NamedTuple):
 
     family_of: np.ndarray  # int64[vms], below 64
     last_vm: np.ndarray  # int32[frames]: VM of the mapper met last
-    families: np.ndarray  # uint64[frames]: set of the families met
+    families: np.ndarray  # uint64[frames]: set of the families met; empty where all VMs are of one
 
 
 def notes(families: Sequence[str], n_frames: int) -> Notes:
@@ -51,7 +51,7 @@ def notes(families: Sequence[str], n_frames: int) -> Notes:
     return Notes(
         np.array([names.index(family) for family in families], np.int64),
         np.empty(n_frames, np.int32),
-        np.empty(n_frames, np.uint64),
+        np.empty(n_frames if len(names) > 1 else 0, np.uint64),
     )
 
 
@@ -65,30 +65,34 @@ def gauges(s: State, notes: Notes, count_shared: Callable[..., None]) -> np.ndar
     out[:, RESIDENT] = s.tally[:, N_BACKED] + s.tally[:, N_ZERO_MAPPED]
     if len(s.share_flags):
         ppns = np.flatnonzero(s.share_flags == COW)
-        count_shared(ppns, s.mpn_of, s.vm_of, s.content_of, s.options.n_domains, notes, out)
+        count_shared(ppns, s.base, s.mpn_of, s.content_of, s.options.n_domains, notes, out)
     if len(s.remembered_of):
         for gauge, visit in ((PAGES_UNSHARED, UNSHARED), (PAGES_VOLATILE, VOLATILE)):
             ppns = np.flatnonzero(s.share_flags == visit)
             private = ppns[s.mpn_of[ppns] >= 0]
-            out[:, gauge] = np.bincount(s.vm_of[private], minlength=len(out))
+            out[:, gauge] = np.diff(np.searchsorted(private, s.base))
     out[:, RECLAIMED] = out[:, SHARED] - out[:, SHARED_FRAMES] + out[:, ZERO_MAPPED_PAGES]
     out[:, FRAMES_IN_USE] = s.tally[:, N_BACKED] - out[:, SHARED] + out[:, SHARED_FRAMES]
     return out
 
 
-def count_shared(ppns, mpn_of, vm_of, content_of, n_domains, notes, out):
+def count_shared(ppns, base, mpn_of, content_of, n_domains, notes, out):
     """Count the copy-on-write PPNs, given in order (int64).
 
     The first mapper of a frame owns it; each later one saves a page: a zero page, one equal to a page
     of its VM, of a VM of its family, or only of another family.
     """
+    several = notes.families.shape[0] > 0
     for i in range(ppns.shape[0]):
         notes.last_vm[mpn_of[ppns[i]]] = NONE
-        notes.families[mpn_of[ppns[i]]] = 0
+        if several:
+            notes.families[mpn_of[ppns[i]]] = 0
+    vm = 0
     for i in range(ppns.shape[0]):
         ppn = ppns[i]
         mpn = np.int64(mpn_of[ppn])
-        vm = np.int64(vm_of[ppn])
+        while ppn >= base[vm + 1]:
+            vm += 1
         family = np.uint64(1) << np.uint64(notes.family_of[vm])
         out[vm, SHARED] += 1
         if notes.last_vm[mpn] == NONE:
@@ -97,9 +101,10 @@ def count_shared(ppns, mpn_of, vm_of, content_of, n_domains, notes, out):
             out[vm, RECLAIMED_ZERO] += 1
         elif notes.last_vm[mpn] == vm:
             out[vm, RECLAIMED_SELF] += 1
-        elif notes.families[mpn] & family:
+        elif not several or notes.families[mpn] & family:
             out[vm, RECLAIMED_INTER_VM] += 1
         else:
             out[vm, RECLAIMED_CROSS_FAMILY] += 1
         notes.last_vm[mpn] = vm
-        notes.families[mpn] |= family
+        if several:
+            notes.families[mpn] |= family

@@ -37,6 +37,7 @@ from tracereplay.core.state import (
     SWAPPED,
     UNBACKED,
     ZERO_MAPPED,
+    vm_of,
 )
 
 
@@ -118,7 +119,7 @@ def reclaim(s):
 
 def mark_swapped(s, ppn):
     """Unmap ``ppn`` from a frame that is being paged out."""
-    vm = np.int64(s.vm_of[ppn])
+    vm = vm_of(s, ppn)
     s.tally[vm, N_BACKED] -= 1
     s.tally[vm, N_SWAPPED] += 1
     s.mpn_of[ppn] = SWAPPED
@@ -127,7 +128,7 @@ def mark_swapped(s, ppn):
 def page_out(s, ppn, mpn):
     """Account for the write of frame ``mpn``, charged to the VM of its lowest mapper ``ppn``."""
     if s.frame_flags[mpn] & FRAME_DIRTY:
-        vm = np.int64(s.vm_of[ppn])
+        vm = vm_of(s, ppn)
         s.counters[vm, HOST_SWAP_WRITES] += 1
         clean_copy = (s.guest_flags[ppn] & (DIRTY | COPY)) == COPY
         if s.mappers[mpn] == 1 and s.page_of[ppn] != NONE and clean_copy:

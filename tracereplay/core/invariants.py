@@ -89,10 +89,10 @@ def _check_tally(s: State) -> None:
         (N_SWAPPED, s.mpn_of == SWAPPED),
         (N_ZERO_MAPPED, s.mpn_of == ZERO_MAPPED),
     ):
-        counted = np.bincount(s.vm_of[holds], minlength=len(s.n_free))
+        counted = np.diff(np.searchsorted(np.flatnonzero(holds), s.base))
         _demand((counted == s.tally[:, column]).all(), 1, "the tally is off")
     if len(s.share_flags):
-        shared = (s.mpn_of >= 0) & ((s.frame_flags[s.mpn_of] & FRAME_SHARED) != 0)
+        shared = (s.mpn_of >= 0) & ((s.frame_flags[np.maximum(s.mpn_of, 0)] & FRAME_SHARED) != 0)
         _demand((shared == (s.share_flags == COW)).all(), 1, "marks of copy-on-write pages")
 
 

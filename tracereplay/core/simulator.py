@@ -145,7 +145,6 @@ def initial_state(machine: Machine) -> State:
         page_of=np.full(n_ppns, NONE, np.int32),
         content_of=np.full(n_ppns, UNKNOWN, np.int32),
         guest_flags=np.zeros(n_ppns, np.uint8),
-        vm_of=np.repeat(np.arange(n_vms, dtype=np.uint16), sizes),
         mpn_of=np.full(n_ppns, UNBACKED, np.int32),
         next_mapper=np.full(n_sharing, NONE, np.int32),
         prev_mapper=np.full(n_sharing, NONE, np.int32),

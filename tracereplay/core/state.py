@@ -53,7 +53,6 @@ class State(NamedTuple):
     page_of: np.ndarray  # int32: page mapped here, or NONE
     content_of: np.ndarray  # int32: content id, stale contents included, or UNKNOWN
     guest_flags: np.ndarray  # uint8: DIRTY, COPY
-    vm_of: np.ndarray  # uint16
     mpn_of: np.ndarray  # int32: frame, or UNBACKED, SWAPPED, ZERO_MAPPED
     next_mapper: np.ndarray  # int32: next PPN mapped to the same shared frame, or NONE
     prev_mapper: np.ndarray  # int32
@@ -82,6 +81,19 @@ class State(NamedTuple):
     options: Options
     guest_policy: Any
     host_policy: Any
+
+
+def vm_of(s, ppn):
+    """The VM that a PPN belongs to: rarely asked, so looked up rather than stored."""
+    low = 0
+    high = s.base.shape[0] - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if s.base[middle] <= ppn:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def is_zero(s, content):

@@ -6,7 +6,7 @@ import numpy as np
 
 from tracereplay.core.counters import PAGES_MERGED
 from tracereplay.core.host import mark_swapped, release_frame
-from tracereplay.core.state import COW, FRAME_DIRTY, FRAME_SHARED, NONE
+from tracereplay.core.state import COW, FRAME_DIRTY, FRAME_SHARED, NONE, vm_of
 
 
 def is_shared(s, mpn):
@@ -48,7 +48,7 @@ def map_shared(s, ppn, mpn):
     s.mapper_of[mpn] = ppn
     s.mappers[mpn] += 1
     s.share_flags[ppn] = COW
-    s.counters[s.vm_of[ppn], PAGES_MERGED] += 1
+    s.counters[vm_of(s, ppn), PAGES_MERGED] += 1
 
 
 def merge(s, ppn, mpn):

@@ -31,6 +31,7 @@ from tracereplay.core.state import (
     ZERO_MAPPED,
     is_zero,
     shareable,
+    vm_of,
 )
 
 __all__ = ["drop_mapping", "is_shared", "keeps_frame", "scan", "share_victim", "unmap_all"]
@@ -86,7 +87,7 @@ def visit(s, ppn):
 
 def map_zero_page(s, ppn):
     """Give up the private frame of a zero page for the kernel's own."""
-    vm = np.int64(s.vm_of[ppn])
+    vm = vm_of(s, ppn)
     release_backing(s, vm, ppn)
     s.mpn_of[ppn] = ZERO_MAPPED
     s.tally[vm, N_ZERO_MAPPED] += 1
