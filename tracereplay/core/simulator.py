@@ -85,10 +85,11 @@ class Simulator:
         if self.state.n_ballooned[vm] != target:
             self._kernel(engine.resize_balloon)(self.state, vm, target, rate)
 
-    def scan(self) -> None:
-        """Let the sharing scan of the mode do its work of one tick."""
+    def scan(self, rate: int | None = None) -> None:
+        """Let the sharing scan do its work of one tick: ``rate`` candidates, or what the scenario says."""
         if self._scan:
-            self._kernel(getattr(self._dialect, self._scan))(self.state, self._scan_rate)
+            scan = self._kernel(getattr(self._dialect, self._scan))
+            scan(self.state, self._scan_rate if rate is None else rate)
 
     def measure(self) -> np.ndarray:
         """The gauges now, int64[vms, gauges]."""
