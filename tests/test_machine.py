@@ -211,11 +211,11 @@ REFUSED = [
      "vm: found 2.15G pages of memory; expected at most 2147483647 pages over all VMs"),
     ({"vm": [{"trace": "a", "min": 1001}]}, {"a": ONE},
      'vm.0.min: found 1001 pages for VM "vm0"; expected at most its memory of 1000 pages'),
-    ({"balloon": STATIC, "vm": [{"trace": "a", "name": "web", "balloon": 651}]}, {"a": ONE},
-     'vm.0.balloon: found a balloon of 651 pages (2.54 MiB) for VM "web"; expected at most its cap of 650 pages '
+    ({"balloon": STATIC, "vm": [{"trace": "a", "name": "web", "balloon": 1001}]}, {"a": ONE},
+     'vm.0.balloon: found a balloon of 1001 pages (3.91 MiB) for VM "web"; expected at most its cap of 650 pages '
      "(2.54 MiB), balloon.max = 0.65 of its 1000 pages"),
-    ({"balloon": STATIC, "vm": [{"trace": "a", "balloon": [[0, 1], ["1s", "66%"]]}]}, {"a": ONE},
-     'vm.0.balloon.1: found a balloon of 660 pages (2.58 MiB) for VM "vm0"; expected at most its cap of 650 pages '
+    ({"balloon": STATIC, "vm": [{"trace": "a", "balloon": [[0, 1], ["1s", "101%"]]}]}, {"a": ONE},
+     'vm.0.balloon.1: found a balloon of 1010 pages (3.95 MiB) for VM "vm0"; expected at most its cap of 650 pages '
      "(2.54 MiB), balloon.max = 0.65 of its 1000 pages"),
     ({"vm": [{"trace": "a", "trace_vm": 4}]}, {"a": FOUR},
      'vm.0.trace_vm: found 4; expected an index below 4: trace "a" has 4 VMs'),
@@ -258,7 +258,7 @@ def test_all_misfits_come_at_once():
         "host": {"memory": 0},
         "balloon": STATIC,
         "sharing": {"mode": "esx"},
-        "vm": [{"trace": "a", "memory": 10, "balloon": 7}, {"trace": "b"}, {"trace": "a", "memory": 0}],
+        "vm": [{"trace": "a", "memory": 10, "balloon": 11}, {"trace": "b"}, {"trace": "a", "memory": 0}],
     }
     wheres = [text.partition(":")[0] for text in refused(said, a=BARE)]
     assert wheres == ["vm.1.trace", "vm.0.balloon", "vm.2.memory", "host.memory", "sharing.mode", "tick"]
@@ -326,3 +326,19 @@ def test_a_real_table_resolves():
     m = resolve(Scenario(), {"t": open_trace(table)})
     assert [(vm.name, vm.pages) for vm in m.vms] == [("vm0", 2), ("vm1", 2)]
     assert (m.host.frames, m.time_unit, m.first_time, m.last_time, m.tick) == (3, "accesses", 0, 4, 1)
+
+
+def test_a_balloon_above_its_cap_is_clipped_with_a_warning():
+    """Sizes between the cap and the VM's memory are cut down to the cap, exactly, and said so."""
+    said = {
+        "balloon": STATIC,
+        "vm": [{"trace": "a", "name": "web", "balloon": [[0, 651], ["1s", "66%"], ["2s", 9]]}],
+    }
+    m = machine(said)
+    assert m.vms[0].balloon_schedule == ((0, 650), (SECOND, 650), (2 * SECOND, 9))
+    assert m.warnings == (
+        'vm.0.balloon.0: a balloon of 651 pages (2.54 MiB) for VM "web" is clipped to its cap of 650 pages '
+        "(2.54 MiB), balloon.max = 0.65 of its 1000 pages",
+        'vm.0.balloon.1: a balloon of 660 pages (2.58 MiB) for VM "web" is clipped to its cap of 650 pages '
+        "(2.54 MiB), balloon.max = 0.65 of its 1000 pages",
+    )

@@ -303,7 +303,10 @@ def _vm(said: scenario.Scenario, s: Source, domain: int, notes: Notes) -> VMConf
 
 
 def _schedule(said: scenario.Scenario, s: Source, pages: int, notes: Notes) -> tuple[tuple[int, int], ...]:
-    """The static balloon as (time, pages); a size above the cap is a problem."""
+    """The static balloon as (time, pages).
+
+    A size above the cap ⌊max · G⌋ is clipped to it, with a warning; one above the VM's memory is a problem.
+    """
     given = s.said.balloon
     if given is None:
         return ()
@@ -316,13 +319,13 @@ def _schedule(said: scenario.Scenario, s: Source, pages: int, notes: Notes) -> t
         where = f"{s.where}.balloon" if single else f"{s.where}.balloon.{i}"
         at = notes.read(where, parse_time, time, unit) or 0
         want = notes.read(where, parse_size, target, page_size=size, of=pages) or 0
-        if want > cap:
-            limit = f"balloon.max = {float(said.balloon.max):g} of its {pages} pages"
-            found = f"a balloon of {want} pages ({format_bytes(want * size)}) for VM {shown(s.name)}"
-            notes.refuse(
-                where, found, f"at most its cap of {cap} pages ({format_bytes(cap * size)}), {limit}"
-            )
-        schedule.append((at, want))
+        found = f"a balloon of {want} pages ({format_bytes(want * size)}) for VM {shown(s.name)}"
+        limit = f"{cap} pages ({format_bytes(cap * size)}), balloon.max = {float(said.balloon.max):g}"
+        if want > pages:
+            notes.refuse(where, found, f"at most its cap of {limit} of its {pages} pages")
+        elif want > cap:
+            notes.warnings.append(f"{where}: {found} is clipped to its cap of {limit} of its {pages} pages")
+        schedule.append((at, min(want, cap)))
     return tuple(sorted(schedule, key=lambda entry: entry[0]))
 
 

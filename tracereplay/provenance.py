@@ -49,7 +49,7 @@ class Provenance:
     """The record of one run.
 
     ``inputs``: per trace of the scenario its absolute path (None for a table in memory), rows and, for
-    files, the XXH3-128 digest of each part.
+    local files, the XXH3-128 digest of each part.  ``check``: whether the model's laws were verified.
     """
 
     versions: dict[str, str]
@@ -61,6 +61,7 @@ class Provenance:
     wall_seconds: float
     cpu_seconds: float
     host: dict[str, Any]
+    check: bool = False
 
     @classmethod
     def of_run(cls, said: Scenario, traces: Mapping[str, Trace], watch: Stopwatch) -> Provenance:
@@ -85,15 +86,20 @@ class Provenance:
 
 
 def _input(trace: Trace) -> dict[str, Any]:
-    parts = [part.path for part in trace.source.parts if part.file is not None]
-    local = [Path(path) for path in parts if os.path.exists(path)]
+    parts = [Path(part.path) for part in trace.source.parts if part.file is not None]
+    name = local_path(trace.name)
     return {
-        "path": os.path.abspath(trace.name)
-        if os.path.exists(trace.name)
-        else (trace.name if parts else None),
+        "path": (name if "://" in name else os.path.abspath(name)) if parts else None,
         "rows": trace.n_rows,
-        "xxh3_128": {path.name: digest(path) for path in local},
+        "xxh3_128": {} if "://" in name else {part.name: digest(part) for part in parts},
     }
+
+
+def local_path(name: str) -> str:
+    """The path that a ``file:`` URI names; anything else as it is."""
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(name).path) if name.startswith("file://") else name
 
 
 def digest(path: Path) -> str:
@@ -124,12 +130,14 @@ def rerun(record: Provenance | Mapping[str, Any] | str | os.PathLike[str]) -> Re
             raise ResultError(
                 f"input {key} was a table in memory; save it with write_trace to make runs repeatable"
             )
-        _check_unchanged(key, found)
-        traces[key] = found["path"]
-    return replay(data["scenario"], traces)
+        traces[key] = _unchanged(key, found)
+    return replay(data["scenario"], traces, check=data.get("check", False))
 
 
-def _check_unchanged(key: str, found: Mapping[str, Any]) -> None:
+def _unchanged(key: str, found: Mapping[str, Any]) -> Trace:
+    """The input, opened; ResultError when it is not what the run read, as far as can be told."""
+    from tracereplay.trace.reader import open_trace
+
     path = Path(found["path"])
     for name, expected in found["xxh3_128"].items():
         part = path / name if path.is_dir() else path
@@ -139,3 +147,10 @@ def _check_unchanged(key: str, found: Mapping[str, Any]) -> None:
         if now != expected:
             state = "is gone" if now is None else f"has changed: digest {now}, expected {expected}"
             raise ResultError(f"input {key}: {part} {state}; restore the file that the run read")
+    trace = open_trace(found["path"])
+    names = {Path(part.path).name for part in trace.source.parts}
+    new = sorted(names - {*found["xxh3_128"]}) if found["xxh3_128"] else []
+    if new or trace.n_rows != found["rows"]:
+        state = f"has new parts: {', '.join(new)}" if new else f"has {trace.n_rows} rows, not {found['rows']}"
+        raise ResultError(f"input {key}: {path} {state}; restore what the run read")
+    return trace

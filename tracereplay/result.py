@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -86,7 +86,7 @@ class Result:
             timeline=_timeline(samples, list(vms.index)),
             warnings=warnings,
             laws=laws,
-            provenance=provenance.to_dict(),
+            provenance=replace(provenance, check=bool(laws)).to_dict(),
         )
 
     @property
@@ -123,12 +123,10 @@ class Result:
         try:
             _write_json(draft / SUMMARY, self.summary())
             table = pa.Table.from_pandas(self.timeline, preserve_index=False).replace_schema_metadata(None)
-            pq.write_table(table, draft / TIMELINE, compression="zstd")
+            pq.write_table(table, draft / TIMELINE, compression="zstd", write_page_checksum=True)
             _write_json(draft / PROVENANCE, dict(self.provenance))
             draft.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            draft.replace(target)
+            _put_in_place(draft, target)
         except OSError as error:
             raise ResultError(
                 f"{target}: cannot be written: {error.strerror}; choose another directory"
@@ -153,6 +151,10 @@ class Result:
 def check_target(target: Path, *, force: bool) -> None:
     """Raise ResultError if a run must not be written to ``target``: long runs ask before they start."""
     if not target.exists():
+        around = next(folder for folder in target.absolute().parents if folder.exists())
+        if not around.is_dir() or not os.access(around, os.W_OK | os.X_OK):
+            why = "may not be written to" if around.is_dir() else "is not a directory"
+            raise ResultError(f"{target}: cannot be written: {around} {why}; choose another directory")
         return
     if not force:
         raise ResultError(f"{target}: exists already; choose another directory or overwrite it with --force")
@@ -174,17 +176,21 @@ def load_run(directory: str | os.PathLike[str]) -> Result:
             "read it with the version of tracereplay that wrote it"
         )
     try:
-        timeline = pq.read_table(path / TIMELINE).to_pandas()
+        vms = pd.DataFrame(summary["vms"]).set_index("vm")
+        missing = {"memory_pages", "footprint_pages", "estimated_ns", *COUNTER_NAMES, *GAUGE_NAMES} - {*vms}
+        if missing:
+            raise KeyError(", ".join(sorted(missing)))
+        timeline = pq.read_table(path / TIMELINE, page_checksum_verification=True).to_pandas()
         return Result(
             machine=summary["scenario"],
             totals=summary["totals"],
-            vms=pd.DataFrame(summary["vms"]).set_index("vm"),
+            vms=vms,
             timeline=timeline,
             warnings=tuple(summary["warnings"]),
             laws=tuple(summary["laws_checked"]),
             provenance=read_json(path / PROVENANCE),
         )
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ResultError(
             f"{path}: not a complete run directory ({error}); replay the scenario again"
         ) from error
@@ -247,6 +253,21 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _put_in_place(draft: Path, target: Path) -> None:
+    """Rename ``draft`` to ``target``; what was there is removed once the new one is in its place."""
+    if not target.exists():
+        draft.replace(target)
+        return
+    old = draft.with_name(f"{draft.name}.old")
+    target.replace(old)
+    try:
+        draft.replace(target)
+    except BaseException:
+        old.replace(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,8 @@ A verb's file and its function carry the verb's name; it is imported when the ve
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -52,5 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has had enough; keep Python from complaining about it at exit
-        sys.stderr.close()
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"tracereplay: {where}{error.strerror or error}", file=sys.stderr)
+        return TraceReplayError.exit_code
+    except MemoryError as error:
+        print(f"tracereplay: out of memory: {error}; simulate smaller memories", file=sys.stderr)
+        return TraceReplayError.exit_code

@@ -27,7 +27,11 @@ def print_text(renderable: Any) -> None:
     """Print a text or a rich renderable for people, as wide as the terminal."""
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=False).print(renderable)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would leave with code 1, which means another thing here
+
+    Plain(highlight=False, soft_wrap=False).print(renderable)
 
 
 def say(text: str, *, quiet: bool = False) -> None:

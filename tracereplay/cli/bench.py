@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tracereplay.cli._console import Json, Quiet, print_json, print_text, say
+from tracereplay.errors import UsageError
 
 
 def bench(
@@ -45,11 +46,15 @@ def bench(
         Where the trace files go while it runs (5 bytes an access, 29 with a rival); default: a temporary one.
     """
     from tracereplay.studies import bench as study
-    from tracereplay.units import parse_count
 
     workload = study.Workload(
-        accesses=parse_count(accesses), pages=parse_count(pages), alpha=alpha, frames=parse_count(frames)
+        accesses=_count("accesses", accesses),
+        pages=_count("pages", pages),
+        alpha=alpha,
+        frames=_count("frames", frames),
     )
+    if directory is not None and not directory.is_dir():
+        raise UsageError(f"--dir: found {directory}; expected a directory that exists")
     with tempfile.TemporaryDirectory(prefix="tracereplay-bench-", dir=directory) as folder:
         found = study.bench(
             workload,
@@ -62,6 +67,15 @@ def bench(
         print_json(found)
     else:
         print_text(_text(found))
+
+
+def _count(flag: str, text: str) -> int:
+    from tracereplay.units import parse_count
+
+    try:
+        return parse_count(text)
+    except ValueError as error:
+        raise UsageError(f"--{flag}: {error}") from None
 
 
 def _text(found: dict[str, Any]) -> Any:

@@ -47,16 +47,16 @@ def _trace_text(found: dict[str, Any]) -> Any:
     from tracereplay.report.table import plain_table
     from tracereplay.units import format_bytes, format_count
 
-    first, last = found["time_range"]
     size = found["metadata"]["page_size"]
     source = found["metadata"]["source"] or {}
     facts = {
         "trace": found["name"],
         "recorded by": source.get("tool") or "not said",
-        "rows": f"{found['rows']:,} in {found['row_groups']} row groups; {format_bytes(found['bytes'])}, "
+        "rows": f"{found['rows']:,} in {found['row_groups']} row group{'s' * (found['row_groups'] != 1)}; "
+        f"{format_bytes(found['bytes'])}, "
         f"{found['bytes_per_row']:.2f} bytes a row",
         "columns": ", ".join(found["columns"]),
-        "time": f"{first:,} to {last:,} {found['time_unit']}",
+        "time": _time_text(found),
         "page size": f"{format_bytes(size)}, {found['metadata']['page_space']} pages",
         "rows by op": ", ".join(f"{op} {n:,}" for op, n in (found["ops"] or {}).items()) or "not counted",
         "exact above": f"{found['exact_above']} pages (reduced trace)"
@@ -76,3 +76,10 @@ def _trace_text(found: dict[str, Any]) -> Any:
         footprint = format_bytes(pages * size) if known else "-"
         vms.add_row(vm["name"], vm["family"] or "-", format_count(pages) if known else "-", footprint)
     return Group(table, "", vms)
+
+
+def _time_text(found: dict[str, Any]) -> str:
+    if found["time_range"] is None:
+        return "not in order"
+    first, last = found["time_range"]
+    return f"{first:,} to {last:,} {found['time_unit']}"

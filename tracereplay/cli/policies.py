@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tracereplay.cli._console import Json, print_json, print_text
 
 
@@ -15,7 +17,7 @@ def policies(*, json: Json = False) -> None:
 
     from tracereplay import policies as home
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": name, "parameters": home.parameters(name), "rule": home.describe(name)}
         for name in home.names()
     ]

@@ -74,7 +74,7 @@ def _clone(
         import numba
 
         if top:
-            clone.__qualname__ = f"{function.__name__}.{tag or 'plain'}.{_fingerprint(clones)}"
+            clone.__qualname__ = f"{function.__name__}.{tag or 'plain'}.{_fingerprint(clones, hooks)}"
             clones[function] = numba.njit(cache=True, **_OPTIONS)(clone)
         else:
             clones[function] = numba.njit(forceinline=True, **_OPTIONS)(clone)
@@ -104,17 +104,19 @@ def _prefetch() -> Any:
         return context.get_dummy_value()
 
     @intrinsic
-    def load(typing_context, array, index):  # type: ignore[no-untyped-def]
+    def load(typing_context, array, index):
         return types.void(array, index), emit
 
     return load
 
 
-def _fingerprint(functions: Mapping[FunctionType, Kernel]) -> str:
-    """Hash every source file and every constant that the compiled code depends on."""
+def _fingerprint(functions: Mapping[FunctionType, Kernel], hooks: Mapping[str, Kernel]) -> str:
+    """Hash what the compiled code depends on: source files, constants, and which hook is which function."""
     digest = hashlib.sha256()
     for path in sorted({__file__, *(f.__code__.co_filename for f in functions)}):
         digest.update(_source_digest(path))
+    for name, hook in sorted(hooks.items()):
+        digest.update(f"{name}={hook.__module__}.{hook.__name__};".encode())
     for function in sorted(functions, key=lambda f: (f.__module__, f.__name__)):
         for name in function.__code__.co_names:
             value = function.__globals__.get(name)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tracereplay.units import format_bytes, format_duration_ns
+from tracereplay.units import format_bytes, format_count, format_duration_ns
 
 if TYPE_CHECKING:
     from tracereplay.result import Result
 
 WIDTH = 80
-_NAME_WIDTH, _CELL_WIDTH = 22, 11
+_LONG_NAME, _SHORT_NAME = 20, 9
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "rows": ("accesses", "reads", "writes", "frees", "untraced_writes"),
@@ -57,8 +58,8 @@ _CAUSES = ("demand_faults", "double_faults", "stale_reads", "false_reads")
 _ALWAYS = ("accesses", "guest_major_faults", "host_major_faults", "memory_pages", "frames_in_use")
 _KEY_COLUMNS = {
     "memory_pages": "memory",
-    "guest_major_faults": "guest major",
-    "host_major_faults": "host major",
+    "guest_major_faults": "guest\nmajor",
+    "host_major_faults": "host\nmajor",
     "double_faults": "double",
     "ballooned": "balloon",
     "reclaimed": "reclaimed",
@@ -72,17 +73,31 @@ def plain_table() -> Table:
 
 def vm_table(result: Result, width: int = WIDTH) -> Group:
     """What a run cost: a column per VM where they fit into ``width``, else a row per VM."""
-    fits = _NAME_WIDTH + _CELL_WIDTH * (len(result.vms) + 1) <= width
-    table = _by_counter(result) if fits else _by_vm(result)
-    return Group(table, Text(""), Text(_closing_line(result)))
+    layouts = (
+        lambda: _by_counter(result, _LONG_NAME),
+        lambda: _by_counter(result, _SHORT_NAME),
+        lambda: _by_vm(result, 14, "{:,}".format),
+        lambda: _by_vm(result, _SHORT_NAME, format_count),
+    )
+    return Group(_first_that_fits(layouts, width), Text(""), Text(_closing_line(result)))
 
 
-def _by_counter(result: Result) -> Table:
+def _first_that_fits(layouts: Sequence[Callable[[], Table]], width: int) -> Table:
+    """The first table that needs no more than ``width`` columns, else the last one."""
+    wide = Console(width=10_000)
+    for layout in layouts:
+        table = layout()
+        if Measurement.get(wide, wide.options, table).maximum <= width:
+            break
+    return table
+
+
+def _by_counter(result: Result, longest_name: int) -> Table:
     """Counters that are not zero everywhere, a column per VM and one for all."""
     table = plain_table()
     table.add_column("")
     for name in (*result.vms.index, "all VMs"):
-        table.add_column(_clipped(str(name), _CELL_WIDTH - 2), justify="right", no_wrap=True)
+        table.add_column(_clipped(str(name), longest_name), justify="right", no_wrap=True)
     for title, names in SECTIONS.items():
         shown = [n for n in names if n in _ALWAYS or (result.vms[n] != 0).any()]
         if not shown:
@@ -99,17 +114,17 @@ def _by_counter(result: Result) -> Table:
     return table
 
 
-def _by_vm(result: Result) -> Table:
+def _by_vm(result: Result, longest_name: int, shown: Callable[[int], str]) -> Table:
     """One row per VM with the counters that matter most."""
     table = plain_table()
     table.add_column("VM", no_wrap=True)
-    for title in (*_KEY_COLUMNS.values(), "est. time"):
-        table.add_column(title, justify="right")
+    for title in (*_KEY_COLUMNS.values(), "est.\ntime"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, row in result.vms.iterrows():
-        cells = [f"{int(row[key]):,}" for key in _KEY_COLUMNS]
-        table.add_row(_clipped(str(name), 14), *cells, format_duration_ns(int(row["estimated_ns"])))
+        cells = [shown(int(row[key])) for key in _KEY_COLUMNS]
+        table.add_row(_clipped(str(name), longest_name), *cells, format_duration_ns(int(row["estimated_ns"])))
     table.add_section()
-    sums = [f"{int(result.vms[key].sum()):,}" for key in _KEY_COLUMNS]
+    sums = [shown(int(result.vms[key].sum())) for key in _KEY_COLUMNS]
     table.add_row("all VMs", *sums, format_duration_ns(result.estimated_ns))
     return table
 
@@ -126,13 +141,23 @@ def _closing_line(result: Result) -> str:
 
 def comparison_table(results: Mapping[str, Result], rows: Mapping[str, Sequence[str]]) -> Table:
     """A column per run, a row per label: the sum of the totals that ``rows`` names for it."""
+    layouts = (
+        lambda: _comparison(results, rows, "{:,}".format),
+        lambda: _comparison(results, rows, format_count),
+    )
+    return _first_that_fits(layouts, WIDTH)
+
+
+def _comparison(
+    results: Mapping[str, Result], rows: Mapping[str, Sequence[str]], shown: Callable[[int], str]
+) -> Table:
     table = plain_table()
     table.add_column("")
     for name in results:
         table.add_column(name, justify="right")
     for label, names in rows.items():
         sums = (sum(result.totals[name] for name in names) for result in results.values())
-        table.add_row(label, *(f"{value:,}" for value in sums))
+        table.add_row(label, *map(shown, sums))
     times = (format_duration_ns(result.estimated_ns) for result in results.values())
     table.add_row("estimated time (all VMs)", *times)
     return table

@@ -7,6 +7,7 @@ the best of the rounds counts.  Before the first round all kernels are compiled.
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import numpy as np
 
 from tracereplay.analysis.one_level import OneLevel, count_misses, dense_pages
 from tracereplay.errors import UsageError
+from tracereplay.machine import MOST_PAGES, MOST_TIME
 from tracereplay.run import replay
 from tracereplay.trace import open_trace, write_trace
 from tracereplay.trace.synth import zipf
@@ -41,6 +43,13 @@ class Workload:
     alpha: float = 1.0
     frames: int = 100_000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in (("accesses", MOST_TIME), ("pages", MOST_PAGES), ("frames", MOST_PAGES)):
+            if not 1 <= getattr(self, name) <= most:
+                raise UsageError(f"--{name}: found {getattr(self, name)}; expected a number from 1 to {most}")
+        if not 0 <= self.alpha < math.inf:
+            raise UsageError(f"--alpha: found {self.alpha}; expected a number from 0 on")
 
     def scenario(self, trace: str) -> dict[str, Any]:
         """The two-level replay: a guest with room for all pages, a host with 75 % of that, ESX sharing."""
@@ -72,11 +81,15 @@ def bench(
     misses, and with a rival ``ratio``, to its LRU), ``memory`` (peak of a two-level replay in a process of
     its own) and, with a rival, ``misses_agree``.  Raises UsageError when the rival is not installed.
     """
+    if rounds < 1:
+        raise UsageError(f"--rounds: found {rounds}; expected at least 1")
     rival = None if against is None else _rival(against)
     say("writing the trace")
     trace = directory / "zipf.parquet"
-    shape = {"pages": workload.pages, "accesses": workload.accesses, "alpha": workload.alpha}
-    write_trace(trace, zipf.batches(**shape, seed=workload.seed))
+    rows = zipf.batches(
+        pages=workload.pages, accesses=workload.accesses, alpha=workload.alpha, seed=workload.seed
+    )
+    write_trace(trace, rows)
     contestants = [*_ours(workload, trace)]
     if rival is not None:
         contestants += _theirs(workload, trace, directory, rival)
