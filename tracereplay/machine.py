@@ -26,7 +26,7 @@ MOST_PAGES = 2**31 - 1
 """Page, frame and VM tables are indexed by 32 bits."""
 MOST_TIME = 2**63 - 1
 TIMELINE_ROWS, FEWEST_TIMELINE_ROWS = 500, 20
-TIMELINE_PAGES = 50_000_000
+TIMELINE_PAGES = 25_000_000
 """Pages that an automatic timeline may look at, all rows together, however short the trace."""
 
 

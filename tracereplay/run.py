@@ -99,8 +99,9 @@ class Run:
         finally:
             self._feed.supply_live(None)
             batches.close()
-        if not self._samples or self._samples[-1].time != self._last_time:
-            self._sample(self._last_time)
+        if self._samples and self._samples[-1].time == self._last_time:
+            self._samples.pop()  # a tick's, taken before the rows of its time ran
+        self._sample(self._last_time)
 
     def advance(self, rows: Rows) -> None:
         """Replay one batch of rows and the ticks that fall before or between them."""

@@ -44,17 +44,21 @@ def test_esx_a_writer_leaves_and_the_last_one_turns_private(mode):
 
 
 def test_ksm_the_last_mapper_stays_protected_and_keeps_the_frame():
-    """Frames, two there are: [1] [2] -> [1 2] -> [1] [2]; the second break takes no frame: none pages out."""
+    """Frames, two there are: [1] [2] -> [1 2] -> [1] [2]; the second break takes no frame.
+
+    So [1] keeps its place as the oldest in the host's queue, and is the one to go.
+    """
     run = unfold(
-        sharing(2, "ksm", frames=2),
+        sharing(3, "ksm", frames=2) | {"host": machine([1], frames=2, host="fifo")["host"]},
         f"""
-        w1=5      | 1d/P5! _/-    | {FIRST}
-        w2=5      | 1d/P5! 2d/P5! | {FIRST}
-        f99 @10   | 1d/P5! 2d/P5! |
-        f99 @20   | 1d/S5! 2d/S5! | pages_merged
-        w2=6      | 1d/S5! 2d/P6! | cow_breaks
-        w1=7      | 1d/P7! 2d/P6! | cow_breaks
-        w1=8      | 1d/P8! 2d/P6! |
+        w1=5      | 1d/P5! _/- _/-     | {FIRST}
+        w2=5      | 1d/P5! 2d/P5! _/-  | {FIRST}
+        f99 @10   | 1d/P5! 2d/P5! _/-  |
+        f99 @20   | 1d/S5! 2d/S5! _/-  | pages_merged
+        w2=6      | 1d/S5! 2d/P6! _/-  | cow_breaks
+        w1=7      | 1d/P7! 2d/P6! _/-  | cow_breaks
+        w1=8      | 1d/P8! 2d/P6! _/-  |
+        w3=9      | 1d/x8 2d/P6! 3d/P9! | {FIRST} host_swap_writes
         """,
     )
     assert (run.state.frame_of == NONE).all()

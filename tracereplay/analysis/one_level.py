@@ -60,6 +60,8 @@ class OneLevel:
     """A memory of ``frames`` pages under a policy such as ``"lru"``, empty at first."""
 
     def __init__(self, policy: str, frames: int, *, seed: int = 0, jit: bool = True) -> None:
+        if frames < 1:
+            raise ValueError(f"frames: found {frames}; expected at least 1")
         name, params = policies.parse(policy)
         self._touch_all = _kernel(name, jit)
         stream = np.array([rng.stream_state(seed, rng.HOST_POLICY)], np.uint64)

@@ -15,14 +15,19 @@ def replay(s, vms, pages, ops, contents, start, stop):
     """Replay rows ``start … stop − 1`` of a batch (uint16, int32, uint8, int32 arrays of equal length)."""
     for i in range(start, stop):
         look_ahead(s, vms, pages, i, stop - 1)
-        access(s, np.int64(vms[i]), np.int64(pages[i]), ops[i], np.int64(contents[i]))
+        access(s, np.int64(vms[i]), page_at(pages, i), ops[i], np.int64(contents[i]))
+
+
+def page_at(pages, i):
+    """Page id of a row; read as unsigned, so that the compiler need not allow for negative indices."""
+    return np.int64(np.uint32(pages[i]))
 
 
 def look_ahead(s, vms, pages, i, last):
     """Start loading what the rows after row ``i`` will need, in the order in which it can be known."""
-    load(s.ppn_of, pages[min(i + _PAGE_AHEAD, last)])
+    load(s.ppn_of, page_at(pages, min(i + _PAGE_AHEAD, last)))
     later = min(i + _PPN_AHEAD, last)
-    ppn = np.int64(s.ppn_of[pages[later]])
+    ppn = np.int64(s.ppn_of[page_at(pages, later)])
     if ppn >= 0:
         load(s.mpn_of, ppn)
         load(s.content_of, ppn)

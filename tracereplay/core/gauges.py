@@ -30,7 +30,6 @@ from tracereplay.core.state import (
     N_BACKED,
     N_SWAPPED,
     N_ZERO_MAPPED,
-    NONE,
     UNSHARED,
     VOLATILE,
     State,
@@ -41,7 +40,8 @@ class Notes(NamedTuple):
     """Room for ``count_shared`` to write on, and the family of each VM."""
 
     family_of: np.ndarray  # int64[vms], below 64
-    last_vm: np.ndarray  # int32[frames]: VM of the mapper met last
+    last_vm: np.ndarray  # int32[frames]: round * VMs + VM of the mapper met last
+    round: np.ndarray  # int64[1]: how often gauges were counted
     families: np.ndarray  # uint64[frames]: set of the families met; empty where all VMs are of one
 
 
@@ -50,7 +50,8 @@ def notes(families: Sequence[str], n_frames: int) -> Notes:
     names = list(dict.fromkeys(families))
     return Notes(
         np.array([names.index(family) for family in families], np.int64),
-        np.empty(n_frames, np.int32),
+        np.zeros(n_frames, np.int32),
+        np.zeros(1, np.int64),
         np.empty(n_frames if len(names) > 1 else 0, np.uint64),
     )
 
@@ -83,10 +84,9 @@ def count_shared(ppns, base, mpn_of, content_of, n_domains, notes, out):
     of its VM, of a VM of its family, or only of another family.
     """
     several = notes.families.shape[0] > 0
-    for i in range(ppns.shape[0]):
-        notes.last_vm[mpn_of[ppns[i]]] = NONE
-        if several:
-            notes.families[mpn_of[ppns[i]]] = 0
+    n_vms = out.shape[0]
+    notes.round[0] += 1
+    before = notes.round[0] * n_vms  # notes below it are of earlier rounds
     vm = 0
     for i in range(ppns.shape[0]):
         ppn = ppns[i]
@@ -94,17 +94,20 @@ def count_shared(ppns, base, mpn_of, content_of, n_domains, notes, out):
         while ppn >= base[vm + 1]:
             vm += 1
         family = np.uint64(1) << np.uint64(notes.family_of[vm])
+        last = np.int64(notes.last_vm[mpn]) - before
         out[vm, SHARED] += 1
-        if notes.last_vm[mpn] == NONE:
+        if last < 0:
             out[vm, SHARED_FRAMES] += 1
+            if several:
+                notes.families[mpn] = 0
         elif content_of[ppn] < n_domains:
             out[vm, RECLAIMED_ZERO] += 1
-        elif notes.last_vm[mpn] == vm:
+        elif last == vm:
             out[vm, RECLAIMED_SELF] += 1
         elif not several or notes.families[mpn] & family:
             out[vm, RECLAIMED_INTER_VM] += 1
         else:
             out[vm, RECLAIMED_CROSS_FAMILY] += 1
-        notes.last_vm[mpn] = vm
+        notes.last_vm[mpn] = before + vm
         if several:
             notes.families[mpn] |= family

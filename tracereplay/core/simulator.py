@@ -167,6 +167,7 @@ def initial_state(machine: Machine) -> State:
         counters=np.zeros((n_vms, len(COUNTERS)), np.int64),
         scan_stream=np.array([rng.stream_state(machine.seed, rng.SHARING_SCAN)], np.uint64),
         cursor=np.zeros(1, np.int64),
+        drawn=np.zeros(16, np.int64),
         options=Options(
             skip_fill_reads=machine.host.skip_fill_reads,
             free_page_reporting=machine.host.free_page_reporting,

@@ -78,6 +78,7 @@ class State(NamedTuple):
     # the rest
     scan_stream: np.ndarray  # uint64[1]
     cursor: np.ndarray  # int64[1]
+    drawn: np.ndarray  # int64[16]: candidates of a random scan that are next, between two calls nothing
     options: Options
     guest_policy: Any
     host_policy: Any

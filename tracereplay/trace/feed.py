@@ -17,20 +17,25 @@ import numpy as np
 
 from tracereplay.core import _jit
 from tracereplay.errors import TraceError
-from tracereplay.trace.ids import Ids
+from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Batch, Trace
-from tracereplay.trace.source import BATCH_ROWS
 
 if TYPE_CHECKING:
     from tracereplay.machine import VMConfig
 
 T = TypeVar("T")
 
+# 5 % less work than with half as many, a twentieth of the memory that a replay may take
+_BATCH_ROWS = 1 << 18
 _RECYCLE_FROM = 1 << 20
+_MOST_EXPECTED = 1 << 20
 
 
 class Rows(NamedTuple):
-    """Consecutive rows of a run, arrays of equal length, ready for the kernels."""
+    """Consecutive rows of a run, arrays of equal length, ready for the kernels.
+
+    ``vm`` and ``op`` are read-only, ``page`` and ``content`` are not: kernels are compiled for just that.
+    """
 
     time: np.ndarray  # uint64
     vm: np.ndarray  # uint16, index of the VM in the run
@@ -63,7 +68,7 @@ class Feed:
         vms: Sequence[VMConfig],
         traces: Mapping[str, Trace],
         *,
-        batch_rows: int = BATCH_ROWS,
+        batch_rows: int = _BATCH_ROWS,
         recycle_from: int = _RECYCLE_FROM,
     ) -> None:
         self._batch_rows = batch_rows
@@ -71,7 +76,7 @@ class Feed:
         self._pages = Ids(len(vms), expected=sum(vm.footprint for vm in vms))
         self._domain_of = np.array([vm.domain for vm in vms], np.uint16)
         n_domains = 1 + max(vm.domain for vm in vms)
-        self._contents = Ids(n_domains)
+        self._contents = Ids(n_domains, expected=min(sum(vm.footprint for vm in vms), _MOST_EXPECTED))
         # the zero page of domain d has id d
         self._contents.encode(np.zeros(n_domains, np.uint64), np.arange(n_domains, dtype=np.uint16))
         self._recycle_from = recycle_from
@@ -101,12 +106,13 @@ class Feed:
 
     def _encode(self, batch: Batch) -> Rows:
         page = self._pages.encode(batch.page, batch.vm)
-        content = self._contents.encode(batch.content, self._domain_of[batch.vm], batch.known)
+        domains = self._domain_of[batch.vm] if self._domain_of.any() else 0
+        content = self._contents.encode(batch.content, domains, batch.known)
         return Rows(
             batch.time,
-            np.array(batch.vm),
+            read_only(batch.vm),
             page,
-            np.array(batch.op),
+            read_only(batch.op),
             content,
             len(self._pages),
             len(self._contents),
@@ -202,7 +208,7 @@ def _interleave() -> _jit.Kernel:
     return _jit.specialise(interleave)
 
 
-def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
     """Yield ``items`` while a thread makes the next ``depth`` of them; its exceptions arrive here.
 
     Close the generator to stop the thread early; an iterable that waits for its consumer must be let

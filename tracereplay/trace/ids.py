@@ -17,7 +17,7 @@ from tracereplay.core.hooks import load
 
 _N_IDS, _N_RECYCLED, _N_HASHED = 0, 1, 2
 _MAX_LOAD = 0.7
-_AHEAD = 16  # rows between the prefetch of an entry and its use
+_AHEAD = 32  # rows between the prefetch of an entry and its use
 _FIRST_CAPACITY = 1 << 10
 _DIRECT_ENTRIES = 1 << 24  # at most 64 MiB, and only the part that is touched is ever backed
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -37,21 +37,33 @@ class Tables(NamedTuple):
     state: np.ndarray  # int64[3]: next new id, height of the stack, keys in the hash table
 
 
-def encode(tables, keys, spaces, mask, start, out):
-    """Write the ids of rows ``start …`` to ``out``, −1 where ``mask`` is False (an empty mask is all True).
+def known_rows(mask, rows, out):
+    """Write the rows where ``mask`` is True to ``rows``, −1 to ``out`` elsewhere; return how many there are.
 
-    Returns the row at which the hash table was too full to go on, or the number of rows.
+    Without a branch: which contents are known is nothing that a processor could foresee.
+    """
+    n = 0
+    for row in range(mask.shape[0]):
+        rows[n] = row
+        out[row] = -1
+        n += mask[row]
+    return n
+
+
+def encode(tables, keys, spaces, rows, count, start, out):
+    """Write the ids of the rows ``rows[start … count − 1]`` to ``out``; an empty ``rows`` means every row.
+
+    Returns where the hash table was too full to go on, or ``count``.
     """
     limit = np.int64(tables.slots.shape[0] * _MAX_LOAD)
-    masked = mask.shape[0] > 0
     span = np.uint64(tables.span)
-    last = keys.shape[0] - 1
-    for row in range(start, keys.shape[0]):
-        later = min(row + _AHEAD, last)
+    chosen = rows.shape[0] > 0
+    for i in range(start, count):
+        later = min(i + _AHEAD, count - 1)
+        if chosen:
+            later = np.int64(rows[later])
         prefetch_entry(tables, keys[later], np.uint64(spaces[later]), span)
-        if masked and not mask[row]:
-            out[row] = -1
-            continue
+        row = np.int64(rows[i]) if chosen else i
         key = keys[row]
         space = np.uint64(spaces[row])
         if key < span:
@@ -65,13 +77,13 @@ def encode(tables, keys, spaces, mask, start, out):
             number = np.int64(tables.slots[slot, 1] & _ID_BITS)
             if number == 0:
                 if tables.state[_N_HASHED] >= limit:
-                    return row
+                    return i
                 number = new_id(tables, np.int64(space)) + 1
                 tables.slots[slot, 0] = key
                 tables.slots[slot, 1] = (space << _S32) | np.uint64(number)
                 tables.state[_N_HASHED] += 1
         out[row] = number - 1
-    return keys.shape[0]
+    return count
 
 
 def prefetch_entry(tables, key, space, span):
@@ -127,7 +139,7 @@ def rehash(old, new, keep):
 
 @functools.cache
 def _kernel(name: str) -> _jit.Kernel:
-    kernels: dict[str, _jit.Kernel] = {"encode": encode, "rehash": rehash}
+    kernels: dict[str, _jit.Kernel] = {"encode": encode, "known_rows": known_rows, "rehash": rehash}
     return _jit.specialise(kernels[name])
 
 
@@ -149,6 +161,7 @@ class Ids:
             counts=np.zeros(n_spaces, np.int64),
             state=np.zeros(3, np.int64),
         )
+        self._rows = np.empty(0, np.int32)  # room for the rows that a mask lets through
 
     def __len__(self) -> int:
         """One more than the largest id given out so far."""
@@ -168,12 +181,18 @@ class Ids:
         self, keys: np.ndarray, spaces: np.ndarray | int = 0, mask: np.ndarray | None = None
     ) -> np.ndarray:
         """Ids (int32[n]) of uint64 keys in their spaces; −1 where ``mask`` is False."""
+        count = len(keys)
+        if len(self._rows) < count:
+            self._rows = np.empty(count, np.int32)
         if isinstance(spaces, int):
-            spaces = np.full(len(keys), spaces, np.uint16)
-        out = np.empty(len(keys), np.int32)
-        arrays = _read_only(keys, spaces, np.zeros(0, np.bool_) if mask is None else mask)
-        row = 0
-        while (row := _kernel("encode")(self._tables, *arrays, row, out)) < len(keys):
+            spaces = np.full(count, spaces, np.uint16)
+        out = np.empty(count, np.int32)
+        rows = self._rows[:0]
+        if mask is not None:
+            rows = self._rows
+            count = _kernel("known_rows")(read_only(mask), rows, out)
+        row, arrays = 0, (read_only(keys), read_only(spaces))
+        while (row := _kernel("encode")(self._tables, *arrays, rows, count, row, out)) < count:
             self._rehash(len(self._tables.slots) * 3 // 2, np.zeros(0, np.bool_))
         return out
 
@@ -194,9 +213,8 @@ class Ids:
         self._tables = self._tables._replace(slots=slots)
 
 
-def _read_only(*arrays: np.ndarray) -> list[np.ndarray]:
-    """Views that all look alike to the compiler, whether they come from Arrow or not."""
-    views = [np.ascontiguousarray(a).view() for a in arrays]
-    for view in views:
-        view.flags.writeable = False
-    return views
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that looks the same to the compiler whether the array comes from Arrow or not."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracereplay.core.hooks import load
 from tracereplay.core.rng import below
 from tracereplay.core.sharing._cow import (
     is_private,
@@ -88,8 +89,17 @@ def visit(s, ppn):
 def scan_random(s, rate):
     """Visit ``rate`` PPNs drawn uniformly over all VMs' memory."""
     n = s.base[s.base.shape[0] - 1]
-    for _ in range(rate):
-        visit(s, below(s.scan_stream, 0, n))
+    drawn = s.drawn
+    for first in range(0, rate, drawn.shape[0]):
+        count = min(drawn.shape[0], rate - first)
+        for i in range(count):  # draw some ahead, so that their memory is loaded when they are visited
+            ppn = below(s.scan_stream, 0, n)
+            drawn[i] = ppn
+            load(s.mpn_of, ppn)
+            load(s.share_flags, ppn)
+            load(s.content_of, ppn)
+        for i in range(count):
+            visit(s, drawn[i])
 
 
 def scan_sequential(s, rate):

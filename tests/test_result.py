@@ -1,0 +1,340 @@
+"""What a run comes to and what is kept of it: sums, timeline, run directories that survive and stay equal."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import SCENARIO, STABLE, TABLES, bytes_of
+
+import tracereplay as tr
+from tracereplay import result as home
+from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
+from tracereplay.core.invariants import LAWS
+from tracereplay.errors import ResultError
+from tracereplay.machine import resolve
+from tracereplay.provenance import Provenance, Stopwatch
+from tracereplay.run import Run, open_traces
+from tracereplay.scenario import Scenario
+from tracereplay.trace.feed import Feed
+
+FILES = ["provenance.json", *STABLE]
+
+
+@pytest.fixture(scope="module")
+def run() -> tr.Result:
+    """Two VMs with guest paging, host paging, a balloon and sharing."""
+    return tr.replay(SCENARIO, TABLES, jit=False)
+
+
+def test_the_example_does_what_it_is_for(run):
+    """The tests below would prove little of a run in which nothing happens."""
+    for name in ("guest_major_faults", "double_faults", "stale_reads", "cow_breaks", "pages_merged", "frees"):
+        assert run.totals[name] > 0, name
+    assert set(run.timeline["ballooned"]) >= {0, 8}
+
+
+def test_totals_are_the_sums_of_the_vms(run):
+    """Every counter and gauge of the model, by its name, in the order in which it is listed."""
+    assert list(run.totals) == [*COUNTER_NAMES, *GAUGE_NAMES]
+    assert run.totals == {name: sum(run.vms[name].tolist()) for name in run.totals}
+    assert all(type(value) is int for value in run.totals.values())
+    assert list(run.vms) == ["memory_pages", "footprint_pages", *run.totals, "estimated_ns"]
+    assert list(run.vms.index) == ["one", "two"]
+    assert run.totals["accesses"] == 1200
+
+
+def test_causes_and_kinds_add_up(run):
+    """What is split in reports is split without a rest."""
+    t = run.totals
+    assert t["host_major_faults"] == sum(
+        t[n] for n in ("demand_faults", "double_faults", "stale_reads", "false_reads")
+    )
+    assert t["reclaimed"] == t["shared"] - t["shared_frames"] + t["zero_mapped"]
+    split = ("reclaimed_zero", "reclaimed_self", "reclaimed_inter_vm", "reclaimed_cross_family")
+    assert t["reclaimed"] == sum(t[n] for n in split)
+
+
+def test_timeline_tells_of_every_vm_at_every_sample(run):
+    """Columns, order, times at ticks, the last row at the end of the run."""
+    line = run.timeline
+    assert list(line) == ["time", "vm", *COUNTER_NAMES, *GAUGE_NAMES, "free"]
+    times = line["time"].unique().tolist()
+    assert times == [*range(1 + 100, 1798, 100), 599 * 3 + 2]
+    assert line["vm"].tolist() == ["one", "two"] * len(times)
+    assert line["time"].tolist() == [t for t in times for _ in range(2)]
+    frames = run.machine["host"]["frames"]
+    in_use = line.groupby("time")["frames_in_use"].sum()
+    assert (line.groupby("time")["free"].first() == frames - in_use).all()
+
+
+def test_counters_never_fall_and_end_as_the_totals(run):
+    """The timeline is cumulative; its last row of each VM is that VM's row of the result."""
+    for name, rows in run.timeline.groupby("vm"):
+        assert (rows[list(COUNTER_NAMES)].diff().iloc[1:] >= 0).all(axis=None)
+        last = rows.iloc[-1][[*COUNTER_NAMES, *GAUGE_NAMES]]
+        assert last.tolist() == run.vms.loc[name, [*COUNTER_NAMES, *GAUGE_NAMES]].tolist()
+
+
+def test_a_saved_run_comes_back_whole(run, tmp_path):
+    """Files, and every part of the result after loading."""
+    path = run.save(tmp_path / "deep" / "run")
+    assert sorted(p.name for p in path.iterdir()) == FILES
+    assert [p.name for p in path.parent.iterdir()] == ["run"]
+    assert path.stat().st_mode & 0o777 == 0o755
+    back = tr.load_run(path)
+    pd.testing.assert_frame_equal(back.vms, run.vms)
+    pd.testing.assert_frame_equal(back.timeline, run.timeline)
+    assert back.totals == run.totals
+    assert (back.warnings, back.laws) == (run.warnings, run.laws)
+    assert back.machine == json.loads(json.dumps(run.machine))
+    assert back.provenance == json.loads(json.dumps(run.provenance))
+    assert back.summary() == json.loads((path / "summary.json").read_text())
+    assert bytes_of(back.save(tmp_path / "again")) == bytes_of(path)
+
+
+def test_summary_holds_no_times_and_no_machine(run, tmp_path):
+    """What differs between machines stands in the provenance alone."""
+    text = (run.save(tmp_path / "r") / "summary.json").read_text()
+    for value in (run.provenance["started"], run.provenance["host"]["system"], str(tmp_path)):
+        assert value not in text
+    assert list(json.loads(text)) == [
+        "format",
+        "totals",
+        "estimated_ns",
+        "vms",
+        "warnings",
+        "laws_checked",
+        "scenario",
+    ]
+
+
+def test_the_same_run_gives_the_same_bytes(run, tmp_path):
+    """Once more; however the rows are cut into batches; from tables as from files."""
+    expected = bytes_of(run.save(tmp_path / "first"))
+    assert bytes_of(tr.replay(SCENARIO, TABLES, jit=False).save(tmp_path / "second")) == expected
+    said = Scenario.load(SCENARIO)
+    for batch_rows in (1, 7, 250):
+        opened = open_traces(said, TABLES)
+        machine = resolve(said, opened)
+        again = Run(machine, Feed(machine.vms, opened, batch_rows=batch_rows), jit=False)
+        again.to_end()
+        found = again.result(Provenance.of_run(said, opened, Stopwatch()))
+        assert bytes_of(found.save(tmp_path / str(batch_rows))) == expected
+    paths = {}
+    for name, rows in TABLES.items():
+        paths[name] = tmp_path / f"{name}.parquet"
+        tr.write_trace(paths[name], rows)
+    assert bytes_of(tr.replay(SCENARIO, paths, jit=False).save(tmp_path / "files")) == expected
+
+
+def test_another_seed_gives_another_run(run):
+    """The equality above is not that of a constant."""
+    other = tr.replay({**SCENARIO, "seed": 4}, TABLES, jit=False)
+    assert other.totals != run.totals
+
+
+def test_check_is_recorded_and_changes_nothing_else(run):
+    """``laws`` names what was proved."""
+    checked = tr.replay(SCENARIO, TABLES, check=True, jit=False)
+    assert checked.laws == tuple(LAWS)
+    assert checked.laws
+    assert run.laws == ()
+    assert checked.totals == run.totals
+    assert {**checked.summary(), "laws_checked": []} == run.summary()
+
+
+def test_saving_refuses_what_is_there(run, tmp_path):
+    """A run is replaced only with ``force``; what is not a run never."""
+    path = run.save(tmp_path / "run")
+    with pytest.raises(ResultError, match=r"run: exists already; choose another directory or .* --force"):
+        run.save(path)
+    other = replace(run, warnings=("another",))
+    (path / "mine.txt").write_text("x")
+    other.save(path, force=True)
+    assert tr.load_run(path).warnings == ("another",)
+    assert sorted(p.name for p in path.iterdir()) == FILES
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    run.save(tmp_path / "folder", force=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    for name in ("file", "full"):
+        with pytest.raises(ResultError, match=f"{name}: exists and is not a run directory"):
+            run.save(tmp_path / name, force=True)
+    with pytest.raises(ResultError, match=r"file/run: cannot be written: .*file is not a directory; choose"):
+        run.save(tmp_path / "file" / "run")
+
+
+class Crash(BaseException):
+    """Like KeyboardInterrupt: no handler of errors sees it."""
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("x"), Crash()])
+@pytest.mark.parametrize("step", ["_write_json", "pq.write_table", "_put_in_place"])
+def test_a_crash_while_saving_leaves_nothing(run, tmp_path, monkeypatch, step, error):
+    """At any step, for any reason: no draft stays, and the run that was there is whole."""
+
+    def fail(*args, **options):
+        raise error
+
+    old = replace(run, warnings=("old",)).save(tmp_path / "old")
+    before = bytes_of(old)
+    owner = home.pq if "." in step else home
+    monkeypatch.setattr(owner, step.rpartition(".")[2], fail)
+    expected = ResultError if isinstance(error, OSError) else type(error)
+    for target, force in ((tmp_path / "new", False), (old, True)):
+        with pytest.raises(
+            expected, match="cannot be written: No space" if expected is ResultError else None
+        ):
+            run.save(target, force=force)
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+    assert bytes_of(old) == before
+
+
+def test_a_crash_between_the_two_renames_keeps_the_old_run(run, tmp_path, monkeypatch):
+    """Replacing a run takes two steps; the first is undone when the second fails."""
+    old = replace(run, warnings=("old",)).save(tmp_path / "old")
+    rename, done = Path.replace, []
+
+    def second_fails(self, target):
+        done.append(target)
+        if len(done) == 2:
+            raise Crash
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", second_fails)
+    with pytest.raises(Crash):
+        run.save(old, force=True)
+    assert tr.load_run(old).warnings == ("old",)
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+def _edit(**changes):
+    """A damage to summary.json: keys replaced, or removed where None."""
+
+    def damage(path: Path) -> None:
+        data = json.loads((path / "summary.json").read_text()) | changes
+        (path / "summary.json").write_text(json.dumps({k: v for k, v in data.items() if v is not None}))
+
+    return damage
+
+
+def _write(name: str, text: bytes):
+    return lambda path: (path / name).write_bytes(text)
+
+
+DAMAGES = {
+    "no summary": (lambda path: (path / "summary.json").unlink(), "summary.json: not found; expected a run"),
+    "no timeline": (lambda path: (path / "timeline.parquet").unlink(), "not a complete run directory"),
+    "no provenance": (lambda path: (path / "provenance.json").unlink(), "provenance.json: not found"),
+    "broken JSON": (_write("summary.json", b'{"format": 1,'), "summary.json: cannot be read: Expecting"),
+    "not UTF-8": (_write("summary.json", b"\xff{}"), "summary.json: cannot be read"),
+    "a list": (_write("summary.json", b"[1]"), "summary.json: found list; expected a JSON object"),
+    "provenance a list": (_write("provenance.json", b"[]"), "provenance.json: found list"),
+    "text for Parquet": (_write("timeline.parquet", b"text"), "not a complete run directory"),
+    "empty Parquet": (_write("timeline.parquet", b""), "not a complete run directory"),
+    "a later format": (_edit(format=2), "found format 2; expected 1; read it with the version"),
+    "no totals": (_edit(totals=None), "not a complete run directory ('totals')"),
+    "no VMs": (_edit(vms=None), "not a complete run directory ('vms')"),
+    "VMs a number": (_edit(vms=3), "not a complete run directory"),
+    "VMs without numbers": (_edit(vms=[{"vm": "a"}]), "not a complete run directory"),
+    "VMs without names": (_edit(vms=[{}]), "not a complete run directory"),
+    "laws a number": (_edit(laws_checked=3), "not a complete run directory"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_damaged_run_is_refused(run, tmp_path, case):
+    """Each names the directory or file and says what to do, and nothing else is raised."""
+    damage, message = DAMAGES[case]
+    path = run.save(tmp_path / "run")
+    damage(path)
+    with pytest.raises(ResultError) as caught:
+        tr.load_run(path)
+    assert str(caught.value).startswith(str(path))
+    assert message in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_a_flipped_bit_in_the_timeline_is_found(run, tmp_path):
+    """Pages carry checksums: any one damaged byte before the footer is refused or harmless."""
+    path = run.save(tmp_path / "run")
+    good = (path / "timeline.parquet").read_bytes()
+    body = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    dice, refused = random.Random(1), 0
+    for _ in range(60):
+        data = bytearray(good)
+        data[dice.randrange(4, body)] ^= 1 << dice.randrange(8)
+        (path / "timeline.parquet").write_bytes(data)
+        try:
+            pd.testing.assert_frame_equal(tr.load_run(path).timeline, run.timeline)
+        except ResultError:
+            refused += 1
+    assert refused > 20
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    """A directory of something else, and none at all."""
+    for path in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(ResultError, match=r"summary.json: not found; expected a run directory"):
+            tr.load_run(path)
+
+
+def test_estimated_time_by_hand():
+    """Three writes to two pages in one page of memory: every event times its cost."""
+    said = {"tick": 0, "host": {"memory": 1}, "vm": [{"trace": "a", "memory": 1}]}
+    rows = {"page": [1, 2, 1], "op": np.array([1, 1, 1], np.uint8)}
+    r = tr.replay(said, {"a": rows}, jit=False)
+    counted = {name: r.totals[name] for name in r.totals if "swap" in name or "minor" in name}
+    assert {name: n for name, n in counted.items() if n} == {
+        "guest_minor_faults": 2,
+        "host_minor_faults": 1,
+        "guest_swap_reads": 1,
+        "guest_swap_writes": 2,
+    }
+    assert r.estimated_ns == 3 * 100 + 2 * 1_500 + 1 * 2_500 + 1 * 90_000 + 2 * 20_000
+    costs = {"access": 1, "guest_minor": 10, "zero_fill": 100, "swap_read": 1000, "swap_write": "10us"}
+    assert tr.replay({**said, "costs": costs}, {"a": rows}, jit=False).estimated_ns == 3 + 20 + 100 + 21_000
+    hdd = tr.replay({**said, "costs": {"preset": "hdd"}}, {"a": rows}, jit=False)
+    assert hdd.estimated_ns == 300 + 3_000 + 2_500 + 12_670_000 + 2 * 13_670_000
+
+
+def test_estimated_time_counts_cow_breaks(run):
+    """The whole formula over the rich example, per VM and summed."""
+    v = run.vms
+    expected = (
+        100 * v["accesses"]
+        + 1_500 * v["guest_minor_faults"]
+        + 2_500 * v["host_minor_faults"]
+        + 20_000 * v["cow_breaks"]
+        + 90_000 * (v["guest_swap_reads"] + v["host_swap_reads"])
+        + 20_000 * (v["guest_swap_writes"] + v["host_swap_writes"])
+    )
+    assert v["estimated_ns"].tolist() == expected.tolist()
+    assert run.estimated_ns == sum(expected)
+
+
+def test_html_shows_the_table_and_escapes_texts(run):
+    """Names and warnings come from files; they must not become markup."""
+    names = pd.Index(["<i>&one", "two"], name="vm")
+    html = replace(run, vms=run.vms.set_axis(names), warnings=("a <script> & b",))._repr_html_()
+    assert "&lt;i&gt;&amp;one" in html
+    assert "<p>a &lt;script&gt; &amp; b</p>" in html
+    assert "<i>" not in html
+    assert "<script>" not in html
+    assert "host_major_faults" in html
+    assert "zero_mapped" not in html  # nothing of it happened
+    assert "2 VMs, 1,200 accesses" in repr(run)
+
+
+def test_a_result_does_not_change(run):
+    """Frozen, so that a saved run is the run."""
+    with pytest.raises(AttributeError):
+        run.totals = {}
