@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import importlib.metadata
 import os
 import platform
@@ -67,7 +68,7 @@ class Provenance:
     def of_run(cls, said: Scenario, traces: Mapping[str, Trace], watch: Stopwatch) -> Provenance:
         """The record of a run that has just ended."""
         wall, cpu = watch.read()
-        versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+        versions = _library_versions()
         return cls(
             versions={"tracereplay": __version__, "python": platform.python_version(), **versions},
             scenario=said.model_dump(mode="json", exclude_unset=True),
@@ -83,6 +84,11 @@ class Provenance:
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-able dicts and lists."""
         return asdict(self)
+
+
+@functools.cache
+def _library_versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 def _input(trace: Trace) -> dict[str, Any]:

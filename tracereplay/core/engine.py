@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracereplay.core.counters import ACCESSES, FREES, READS, WRITES
 from tracereplay.core.guest import access, evict, pop_free, push_free
 from tracereplay.core.hooks import guest_prefetch, guest_victim, load
 from tracereplay.core.host import release_backing
+from tracereplay.core.state import FREE, WRITE
 
 _PAGE_AHEAD, _PPN_AHEAD = 24, 12  # rows between a prefetch and its use
 
 
 def replay(s, vms, pages, ops, contents, start, stop):
     """Replay rows ``start … stop − 1`` of a batch (uint16, int32, uint8, int32 arrays of equal length)."""
+    first, writes, frees = start, 0, 0
     for i in range(start, stop):
         look_ahead(s, vms, pages, i, stop - 1)
-        access(s, np.int64(vms[i]), page_at(pages, i), ops[i], np.int64(contents[i]))
+        vm, op = np.int64(vms[i]), ops[i]
+        if vm != vms[first]:
+            count_rows(s, np.int64(vms[first]), i - first, writes, frees)
+            first, writes, frees = i, 0, 0
+        writes += op == WRITE
+        frees += op == FREE
+        access(s, vm, page_at(pages, i), op, np.int64(contents[i]))
+    if first < stop:
+        count_rows(s, np.int64(vms[first]), stop - first, writes, frees)
+
+
+def count_rows(s, vm, rows, writes, frees):
+    """Count consecutive rows of one VM: once for all of them, which is much faster than row by row."""
+    s.counters[vm, ACCESSES] += rows
+    s.counters[vm, WRITES] += writes
+    s.counters[vm, FREES] += frees
+    s.counters[vm, READS] += rows - writes - frees
 
 
 def page_at(pages, i):

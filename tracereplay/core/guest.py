@@ -5,20 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from tracereplay.core.counters import (
-    ACCESSES,
     DEMAND_FAULTS,
     DOUBLE_FAULTS,
     FALSE_READS,
-    FREES,
     GUEST_FILE_FILLS,
     GUEST_MAJOR_FAULTS,
     GUEST_MINOR_FAULTS,
     GUEST_SWAP_READS,
     GUEST_SWAP_WRITES,
-    READS,
     STALE_READS,
     UNTRACED_WRITES,
-    WRITES,
 )
 from tracereplay.core.hooks import guest_hit, guest_insert, guest_remove, guest_victim
 from tracereplay.core.host import host_touch, release_backing
@@ -38,13 +34,10 @@ from tracereplay.core.state import (
 
 def access(s, vm, page, op, content):
     """One row of the trace; ``content`` is an id or UNKNOWN.  An instruction fetch is a read."""
-    s.counters[vm, ACCESSES] += 1
     if op == FREE:
-        s.counters[vm, FREES] += 1
         free(s, vm, page)
         return
     kind = WRITE if op == WRITE else READ
-    s.counters[vm, WRITES if kind == WRITE else READS] += 1
     ppn = np.int64(s.ppn_of[page])
     if ppn >= 0:
         guest_hit(s.guest_policy, vm, ppn)
