@@ -7,14 +7,16 @@ from reference import POLICIES
 READ, WRITE, FREE, FETCH = range(4)
 
 
-def machine(vms, frames=10_000, host="lru", tick=0, seed=1, rate=4096, skip=False, report=False, **sharing):
+def machine(
+    vms, frames=10_000, host="lru", tick=0, seed=1, balloon_rate=4096, skip=False, report=False, **sharing
+):
     """Build a config; ``vms`` is a list of VM dicts or of sizes in pages."""
     vms = [{"pages": vm} if isinstance(vm, int) else vm for vm in vms]
     return {
         "seed": seed,
         "tick": tick,
         "host": {"frames": frames, "policy": host, "skip_fill_reads": skip, "free_page_reporting": report},
-        "balloon": {"rate": rate},
+        "balloon": {"rate": balloon_rate},
         "sharing": sharing,
         "vms": [{"policy": "lru", "balloon": [], "domain": "all"} | vm for vm in vms],
     }
@@ -50,7 +52,7 @@ def random_machine(rng, vms=None, **fixed):
         host=rng.choice(policies),
         tick=rng.randint(1, 9),
         seed=rng.randrange(2**64),
-        rate=rng.randint(1, 4),
+        balloon_rate=rng.randint(1, 4),
         skip=rng.random() < 0.5,
         report=rng.random() < 0.5,
     )

@@ -58,16 +58,21 @@ def test_every_sharing_mode_on_random_machines(mode):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("host", ["lru", "random"])
 def test_exhaustive_tiny_traces(mode, host):
-    """Every trace of four rows over two pages, reads, writes, frees and two contents, on two frames."""
+    """Every seventh trace of four rows over two pages: reads, writes, frees, two contents; 1 or 2 frames."""
     options = [
         (page, op, content)
         for page in (0, 1)
         for op, content in ((READ, 1), (WRITE, 1), (WRITE, 0), (FREE, None))
     ]
     sharing = {"mode": mode, "rate": 2, "share_before_swap": True, "use_zero_pages": True}
-    config = machine([{"pages": 2, "policy": "lru"}], frames=1, host=host, tick=1, **sharing)
-    for picks in itertools.islice(itertools.product(options, repeat=4), 0, None, 7):
-        assert_same(config, [(time, 0, *pick) for time, pick in enumerate(picks)])
+    merged = 0
+    for frames in (1, 2):
+        config = machine([{"pages": 2, "policy": "lru"}], frames=frames, host=host, tick=1, **sharing)
+        for picks in itertools.islice(itertools.product(options, repeat=4), 0, None, 7):
+            rows = [(time, 0, *pick) for time, pick in enumerate(picks)]
+            assert_same(config, rows)
+            merged += reference.simulate(config, rows).total("pages_merged")
+    assert (merged > 100) == (mode != "none")
 
 
 @st.composite

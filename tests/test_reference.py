@@ -157,7 +157,9 @@ def test_balloon_table(schedule, faults):
 def test_balloon_schedule_rate_and_ties():
     """At most `rate` pages per tick and VM; times count from the first row; the last of equal times holds."""
     schedule = [[20, 6], [20, 3], [60, 0]]
-    config = machine([{"pages": 8, "balloon": schedule}, {"pages": 8, "balloon": [[0, 5]]}], tick=10, rate=2)
+    config = machine(
+        [{"pages": 8, "balloon": schedule}, {"pages": 8, "balloon": [[0, 5]]}], tick=10, balloon_rate=2
+    )
     model = Model(config)
     seen = []
     for time in (100, 110, 119, 120, 130, 140, 159, 160, 170):

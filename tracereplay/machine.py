@@ -22,7 +22,8 @@ from tracereplay.units import format_bytes, format_count, parse_size, parse_time
 if TYPE_CHECKING:
     from tracereplay.trace import Trace
 
-MOST_PAGES = 2**31 - 1
+MOST_VMS = 2**16
+MOST_PAGES = 2**31 - 1 - MOST_VMS
 """Page, frame and VM tables are indexed by 32 bits."""
 MOST_TIME = 2**63 - 1
 TIMELINE_ROWS, FEWEST_TIMELINE_ROWS = 500, 20
@@ -140,7 +141,8 @@ class Source(NamedTuple):
 
     @property
     def footprint(self) -> int:
-        return self.trace.footprints()[self.trace_vm]
+        """Distinct pages: what the metadata says, but no more than there are rows."""
+        return min(self.trace.footprints()[self.trace_vm], self.trace.n_rows)
 
 
 def resolve(said: scenario.Scenario, traces: Mapping[str, Trace]) -> Machine:
@@ -245,6 +247,8 @@ def _common(sources: Sequence[Source], notes: Notes) -> tuple[int, str]:
 def _vms(said: scenario.Scenario, sources: Sequence[Source], notes: Notes) -> list[VMConfig]:
     domains = _domains(said, sources, notes)
     vms = [_vm(said, s, domain, notes) for s, domain in zip(sources, domains, strict=True)]
+    if len(vms) > MOST_VMS:
+        notes.refuse("vm", f"{len(vms)} VMs", f"at most {MOST_VMS} in a run")
     together = sum(vm.pages for vm in vms)
     if together > MOST_PAGES:
         notes.refuse(
@@ -322,7 +326,7 @@ def _schedule(said: scenario.Scenario, s: Source, pages: int, notes: Notes) -> t
         found = f"a balloon of {want} pages ({format_bytes(want * size)}) for VM {shown(s.name)}"
         limit = f"{cap} pages ({format_bytes(cap * size)}), balloon.max = {float(said.balloon.max):g}"
         if want > pages:
-            notes.refuse(where, found, f"at most its cap of {limit} of its {pages} pages")
+            notes.refuse(where, found, f"at most its memory of {pages} pages")
         elif want > cap:
             notes.warnings.append(f"{where}: {found} is clipped to its cap of {limit} of its {pages} pages")
         schedule.append((at, min(want, cap)))

@@ -48,7 +48,7 @@ def replay(
     opened = open_traces(said, traces)
     machine = resolve(said, opened)
     run = Run(machine, Feed(machine.vms, opened), check=check, jit=jit)
-    run.to_end(progress, sum(trace.n_rows for trace in opened.values()))
+    run.to_end(progress)
     provenance = Provenance.of_run(said, opened, watch)
     return run.result(provenance)
 
@@ -84,7 +84,7 @@ class Run:
         """The simulation's state arrays."""
         return self.simulator.state
 
-    def to_end(self, progress: Progress | None = None, n_rows: int = 0) -> None:
+    def to_end(self, progress: Progress | None = None) -> None:
         """Replay all rows; decoding runs ahead in a thread."""
         done = 0
         batches = ahead(self._feed)
@@ -95,9 +95,8 @@ class Run:
                     self._feed.supply_live(self.simulator.live_contents(rows.n_contents))
                 done += len(rows.time)
                 if progress is not None:
-                    progress(done, n_rows)
+                    progress(done, self._feed.n_rows)
         finally:
-            self._feed.supply_live(None)
             batches.close()
         if self._samples and self._samples[-1].time == self._last_time:
             self._samples.pop()  # a tick's, taken before the rows of its time ran
@@ -115,7 +114,8 @@ class Run:
             while self._next_tick is not None and self._next_tick <= rows.time[row]:
                 self._tick(self._next_tick)
             due = self._next_tick
-            stop = n if due is None else int(np.searchsorted(rows.time, np.uint64(due)))
+            due_here = due is not None and due <= int(rows.time[-1])
+            stop = int(np.searchsorted(rows.time, np.uint64(due or 0))) if due_here else n
             self.simulator.replay(columns, row, stop)
             if self._check:
                 self.simulator.check()

@@ -57,5 +57,5 @@ def test_an_interrupt_leaves_nothing(tmp_path, long_trace, force):
     assert process.returncode == 130
     assert out == ""
     said = [line for line in err.splitlines() if not line.startswith("warning: ")]
-    assert said == ["tracereplay: interrupted; nothing was written"]
+    assert said == ["tracereplay: interrupted; nothing half-written is left"]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -233,15 +233,14 @@ def test_no_recycling_below_the_threshold():
 
 
 def test_a_feed_that_is_let_go_ends():
-    """None instead of an answer: no rows follow, whether the feed is waiting already or will be."""
+    """Closed instead of answered: no rows follow."""
     rows = [(t, 0, 0, 1, t) for t in range(100)]
     feed = Feed([make_vm()], {"t": make_trace(rows)}, batch_rows=10, recycle_from=15)
     seen = 0
     for batch in feed:
         seen += len(batch.time)
         if batch.wants_live:
-            feed.supply_live(None)
-            feed.supply_live(None)
+            feed.close()
     assert seen == 20
 
 

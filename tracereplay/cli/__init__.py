@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tracereplay: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("tracereplay: interrupted; nothing was written", file=sys.stderr)
+        print("tracereplay: interrupted; nothing half-written is left", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has had enough; keep Python from complaining about it at exit

@@ -17,6 +17,7 @@ def guest_insert(state, pool, slot):
 
 
 def guest_prefetch(state, pool, slot):
+    """Start loading what a hit will need."""
     raise NotImplementedError
 
 

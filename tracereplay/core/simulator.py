@@ -32,7 +32,7 @@ _SHARING_HOOKS = ("is_shared", "drop_mapping", "keeps_frame", "share_victim", "u
 
 
 class Simulator:
-    """Owns all mutable state of one run; every method but ``measure`` and ``check`` mutates it.
+    """Owns all mutable state of one run; ``reserve``, ``replay``, ``resize_balloon`` and ``scan`` mutate it.
 
     ``jit=False`` runs the same kernels uncompiled.
     """
@@ -191,7 +191,7 @@ def _guest_groups(machine: Machine) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _guest_policy(machine: Machine) -> tuple[str, dict[str, Callable]]:
-    """A name and the four functions that serve every VM of the run, whatever policy each uses."""
+    """A name and the functions that serve every VM of the run, whatever policy each uses."""
     groups = _guest_groups(machine)
     return "+".join(name for name, _ in groups), _joined_hooks(tuple(name for name, _ in groups))
 

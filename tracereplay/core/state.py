@@ -35,7 +35,7 @@ NEXT_PPN = 0
 
 
 class Options(NamedTuple):
-    """Switches of a run that are too cheap to specialise for."""
+    """Switches and sizes of a run that are too cheap to specialise for."""
 
     skip_fill_reads: bool
     free_page_reporting: bool

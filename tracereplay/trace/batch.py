@@ -30,7 +30,7 @@ _OPS = "0 (read), 1 (write), 2 (free) or 3 (fetch)"
 
 
 class Batch(NamedTuple):
-    """Consecutive rows as C-contiguous, read-only arrays of equal length (at least 1).
+    """Consecutive rows as C-contiguous, read-only arrays of equal length (at least 1 as read).
 
     ``row`` is the index of the first one in the trace; ``time``, ``page``, ``content`` are uint64,
     ``vm`` is uint16, ``op`` uint8; ``known`` is False where the content is null

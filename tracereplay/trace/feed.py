@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MOST_IDS = 2**31 - 2
+
 # 5 % less work than with half as many, a twentieth of the memory that a replay may take
 _BATCH_ROWS = 1 << 18
+_FEWEST_BATCH_ROWS = 1 << 13
 _RECYCLE_FROM = 1 << 20
 _MOST_EXPECTED = 1 << 20
 
@@ -58,9 +61,9 @@ class _Source(NamedTuple):
 class Feed:
     """All rows of the VMs ``vms``, driven by ``traces``.  Iterate once.
 
-    Content ids that nothing names any more are given out again, so memory stays bounded however
-    many contents a trace holds: rows with ``wants_live`` ask the consumer to call ``supply_live``
-    after it has processed them.
+    Content ids that nothing names any more are given out again, so memory stays bounded however many
+    contents a trace holds, but for the hints of the ESX modes: the model never drops one.  Rows with
+    ``wants_live`` ask the consumer to call ``supply_live`` after it has processed them.
     """
 
     def __init__(
@@ -73,31 +76,50 @@ class Feed:
     ) -> None:
         self._batch_rows = batch_rows
         self._sources = _sources(vms, traces)
-        self._pages = Ids(len(vms), expected=sum(vm.footprint for vm in vms))
+        n_expected = sum(vm.footprint for vm in vms)
+        self._pages = Ids(len(vms), expected=n_expected)
         self._domain_of = np.array([vm.domain for vm in vms], np.uint16)
         n_domains = 1 + max(vm.domain for vm in vms)
-        self._contents = Ids(n_domains, expected=min(sum(vm.footprint for vm in vms), _MOST_EXPECTED))
+        self._contents = Ids(n_domains, expected=min(n_expected, _MOST_EXPECTED))
         # the zero page of domain d has id d
         self._contents.encode(np.zeros(n_domains, np.uint64), np.arange(n_domains, dtype=np.uint16))
         self._recycle_from = recycle_from
         self._recycle_at = recycle_from
-        self._live: queue.Queue[np.ndarray | None] = queue.Queue(1)
+        self._live: queue.Queue[np.ndarray] = queue.Queue()
+        self._closed = threading.Event()
 
     def __iter__(self) -> Iterator[Rows]:
-        for batch in merged([_rows(source, self._batch_rows) for source in self._sources]):
+        # all sources are held at once, so each gets its share of the rows that may be in memory
+        fewest = min(self._batch_rows, _FEWEST_BATCH_ROWS)
+        batch_rows = max(self._batch_rows // len(self._sources), fewest)
+        for batch in merged([_rows(source, batch_rows) for source in self._sources]):
             rows = self._encode(batch)
             yield rows
             if rows.wants_live:
-                live = self._live.get()
+                live = self._wait_for_live()
                 if live is None:
                     return
                 self._contents.recycle(live)
                 self._recycle_at = max(self._recycle_from, 2 * self._contents.in_use)
 
-    def supply_live(self, live: np.ndarray | None) -> None:
-        """Say which content ids are still named (bool[n_contents]); None: no more rows are wanted."""
-        with contextlib.suppress(queue.Full):
-            self._live.put_nowait(live)
+    def supply_live(self, live: np.ndarray) -> None:
+        """Say which content ids are still named (bool[n_contents]), once for each ``wants_live``."""
+        self._live.put(live)
+
+    def close(self) -> None:
+        """No more rows are wanted: let go of a thread that waits for ``supply_live``."""
+        self._closed.set()
+
+    def _wait_for_live(self) -> np.ndarray | None:
+        while not self._closed.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self._live.get(timeout=0.1)
+        return None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all sources, those of VMs that take no part included."""
+        return sum(source.trace.n_rows for source in self._sources)
 
     @property
     def footprints(self) -> np.ndarray:
@@ -106,6 +128,8 @@ class Feed:
 
     def _encode(self, batch: Batch) -> Rows:
         page = self._pages.encode(batch.page, batch.vm)
+        if len(self._pages) > MOST_IDS:
+            raise TraceError(f"found more than {MOST_IDS} distinct pages; replay fewer VMs at once")
         domains = self._domain_of[batch.vm] if self._domain_of.any() else 0
         content = self._contents.encode(batch.content, domains, batch.known)
         return Rows(
@@ -211,8 +235,8 @@ def _interleave() -> _jit.Kernel:
 def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
     """Yield ``items`` while a thread makes the next ``depth`` of them; its exceptions arrive here.
 
-    Close the generator to stop the thread early; an iterable that waits for its consumer must be let
-    go first.
+    Close the generator to stop the thread early; ``items.close``, where there is one, is called first, so
+    that an iterable may wait for its consumer.
     """
     done: Any = object()
     ready: queue.Queue[Any] = queue.Queue(depth)
@@ -246,4 +270,9 @@ def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
             yield item
     finally:
         stop.set()
+        getattr(items, "close", _nothing)()
         worker.join()
+
+
+def _nothing() -> None:
+    """Nothing to let go of."""
