@@ -226,8 +226,8 @@ REFUSED = [
     ({}, {"a": ONE, "b": BARE},
      'vm: found traces that differ in time unit: "a" has ns, "b" has accesses; expected one time unit for all traces of a run'),
     ({"sharing": {"mode": "ksm"}}, {"a": BARE},
-     'sharing.mode: found "ksm", but no trace has page contents; expected a trace with a content column '
-     '(tracereplay capture records one), or sharing.mode = "none"'),
+     'sharing.mode: found "ksm", but no trace has page contents; expected a trace with a content column, '
+     'or sharing.mode = "none"'),
     ({"sharing": {"domain": "tenant"}, "vm": [{"trace": "a", "tenant": "t"}, {"trace": "a"}]}, {"a": ONE},
      'vm.1.tenant: found nothing; expected a label, as sharing.domain = "tenant"'),
     ({"tick": "10s"}, {"a": BARE}, 'tick: found "10s"; expected an integer number of accesses, such as 1000 or "100k": '

@@ -42,7 +42,7 @@ def check_sharing(said: Scenario, sources: Sequence[Source], notes: Notes) -> No
         trace for trace, has in {s.said.trace: s.trace.has_content for s in sources}.items() if not has
     ]
     if len(without) == len({s.said.trace for s in sources}):
-        expected = 'a trace with a content column (tracereplay capture records one), or sharing.mode = "none"'
+        expected = 'a trace with a content column, or sharing.mode = "none"'
         notes.refuse("sharing.mode", f"{shown(mode)}, but no trace has page contents", expected)
     elif without:
         listed = ", ".join(map(shown, without))

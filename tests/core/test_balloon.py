@@ -23,7 +23,7 @@ def ballooned(pages, schedule, **options):
 def test_inflate_and_deflate():
     """Free PPNs go first, then the guest's victims; two a tick; the last one in is the first one out."""
     unfold(
-        ballooned(4, [[10, 3], [30, 0]], rate=2),
+        ballooned(4, [[10, 3], [30, 0]], balloon_rate=2),
         """
         w1=1     | 1d/P1! _/- _/- _/-          | guest_minor_faults host_minor_faults
         w2=2 @1  | 1d/P1! 2d/P2! _/- _/-       | guest_minor_faults host_minor_faults
@@ -87,7 +87,7 @@ def test_a_free_page_in_host_swap_is_forgotten():
 def test_a_balloon_from_time_0_needs_neither_rate_nor_ticks():
     """It is there before the first row, PPN 0 first; the guest starts with what is left."""
     unfold(
-        ballooned(3, [[0, 2]], rate=1, tick=0),
+        ballooned(3, [[0, 2]], balloon_rate=1, tick=0),
         """
         w1=1      | #/- #/- 1d/P1!       | guest_minor_faults host_minor_faults
         w2=2 @999 | #/- #/- 2d/P2! ; 1=1 | guest_minor_faults guest_swap_writes
@@ -110,7 +110,7 @@ def test_the_balloon_stops_when_the_guest_has_nothing_left():
 def test_ticks_count_from_the_first_row():
     """A tick is due at first time + 10, before the row that reaches it; several due run one after another."""
     unfold(
-        ballooned(4, [[10, 4], [40, 1]], rate=1),
+        ballooned(4, [[10, 4], [40, 1]], balloon_rate=1),
         """
         w1=1 @7  | 1d/P1! _/- _/- _/- | guest_minor_faults host_minor_faults
         r1 @16   | 1d/P1! _/- _/- _/- |

@@ -269,7 +269,7 @@ def _not_parquet(filesystem: pafs.FileSystem, path: str, problem: BaseException)
     if head != b"PAR1":
         return TraceError(
             "not a Parquet file (it does not begin with PAR1); expected a trace as Parquet; "
-            "`tracereplay import --list` names the formats that can be converted",
+            "convert it, for example with pandas: a column named page will do",
             path,
         )
     return TraceError(
