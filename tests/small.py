@@ -5,6 +5,18 @@ from __future__ import annotations
 from reference import POLICIES
 
 READ, WRITE, FREE, FETCH = range(4)
+GUEST_COUNTERS = (
+    "accesses",
+    "reads",
+    "writes",
+    "frees",
+    "guest_minor_faults",
+    "guest_major_faults",
+    "guest_swap_reads",
+    "guest_swap_writes",
+    "guest_file_fills",
+    "untraced_writes",
+)
 
 
 def machine(
@@ -64,3 +76,13 @@ def random_machine(rng, vms=None, **fixed):
         "use_zero_pages": rng.random() < 0.5,
     }
     return config | fixed
+
+
+def smaller_or_ballooned(rng, vms):
+    """The same VMs twice: with b pages fewer each, and with a balloon of b pages from time 0 (law 5)."""
+    small, ballooned = [], []
+    for vm in vms:
+        b = rng.randint(0, vm["pages"] - 1)
+        small.append(vm | {"pages": vm["pages"] - b, "balloon": []})
+        ballooned.append(vm | {"balloon": [[0, b]]})
+    return small, ballooned

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import FREE, READ, WRITE, machine, random_machine, random_rows
+from small import (
+    FREE,
+    GUEST_COUNTERS,
+    READ,
+    WRITE,
+    machine,
+    random_machine,
+    random_rows,
+    smaller_or_ballooned,
+)
 from states import flat, samples
 
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
@@ -21,18 +30,6 @@ from tracereplay.errors import InvariantError
 from tracereplay.run import Run
 
 MODES = ("none", "ideal", "esx", "esx-sequential", "ksm")
-GUEST_COUNTERS = (
-    "accesses",
-    "reads",
-    "writes",
-    "frees",
-    "guest_minor_faults",
-    "guest_major_faults",
-    "guest_swap_reads",
-    "guest_swap_writes",
-    "guest_file_fills",
-    "untraced_writes",
-)
 
 
 def totals(run: Run) -> dict[str, int]:
@@ -243,11 +240,7 @@ def test_law_5_a_balloon_is_a_smaller_vm():
     for _ in range(80):
         config = random_machine(rng, sharing={})
         rows = random_rows(rng, 80, len(config["vms"]))
-        small, ballooned = [], []
-        for vm in config["vms"]:
-            b = rng.randint(0, vm["pages"] - 1)
-            small.append(vm | {"pages": vm["pages"] - b, "balloon": []})
-            ballooned.append(vm | {"balloon": [[0, b]]})
+        small, ballooned = smaller_or_ballooned(rng, config["vms"])
         a = engine.run_engine(config | {"vms": small}, rows)
         b = engine.run_engine(config | {"vms": ballooned}, rows)
         assert engine.counters(a) == engine.counters(b)

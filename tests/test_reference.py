@@ -7,23 +7,21 @@ import random
 
 import pytest
 from reference import COUNTERS, POLICIES, Model, SplitMix64, check_laws, simulate
-from small import FETCH, FREE, READ, WRITE, machine, random_machine, random_rows
+from small import (
+    FETCH,
+    FREE,
+    GUEST_COUNTERS,
+    READ,
+    WRITE,
+    machine,
+    random_machine,
+    random_rows,
+    smaller_or_ballooned,
+)
 
 SILBERSCHATZ = [7, 0, 1, 2, 0, 3, 0, 4, 2, 3, 0, 3, 2, 1, 2, 0, 1, 7, 0, 1]
 BELADY = [1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5]
 SAWTOOTH = [0, 1, 2, 3, 4, 4, 3, 2, 1, 0] * 3
-GUEST_COUNTERS = [
-    "accesses",
-    "reads",
-    "writes",
-    "frees",
-    "guest_minor_faults",
-    "guest_major_faults",
-    "guest_swap_reads",
-    "guest_swap_writes",
-    "guest_file_fills",
-    "untraced_writes",
-]
 
 
 # ---- Helpers -------------------------------------------------------------------------------------
@@ -629,11 +627,7 @@ def test_law_5_a_balloon_is_a_smaller_vm():
     for _ in range(80):
         config = random_machine(rng, sharing={})
         rows = random_rows(rng, 80, len(config["vms"]))
-        small, ballooned = [], []
-        for vm in config["vms"]:
-            b = rng.randint(0, vm["pages"] - 1)
-            small.append(vm | {"pages": vm["pages"] - b, "balloon": []})
-            ballooned.append(vm | {"balloon": [[0, b]]})
+        small, ballooned = smaller_or_ballooned(rng, config["vms"])
         a = simulate(config | {"vms": small}, rows, check=True)
         b = simulate(config | {"vms": ballooned}, rows, check=True)
         assert a.counters == b.counters

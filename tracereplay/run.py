@@ -159,6 +159,3 @@ class Run:
                 )
         laws = LAWS if self._check else ()
         return Result.of_run(self.machine, self._samples, tuple(warnings), laws, provenance)
-
-
-__all__ = ["Run", "open_traces", "replay"]

@@ -182,13 +182,13 @@ class Ids:
     ) -> np.ndarray:
         """Ids (int32[n]) of uint64 keys in their spaces; −1 where ``mask`` is False."""
         count = len(keys)
-        if len(self._rows) < count:
-            self._rows = np.empty(count, np.int32)
         if isinstance(spaces, int):
             spaces = np.full(count, spaces, np.uint16)
         out = np.empty(count, np.int32)
         rows = self._rows[:0]
         if mask is not None:
+            if len(self._rows) < count:
+                self._rows = np.empty(count, np.int32)
             rows = self._rows
             count = _kernel("known_rows")(read_only(mask), rows, out)
         row, arrays = 0, (read_only(keys), read_only(spaces))
