@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from tracereplay.run import replay
     from tracereplay.scenario import Scenario
     from tracereplay.trace import Trace, info, open_trace, write_trace
+    from tracereplay.trace.convert import export_trace, import_trace
+    from tracereplay.trace.synth import synth
 
 __version__ = "0.1.0"
 
 _HOME = {
     "replay": "tracereplay.run",
+    "export_trace": "tracereplay.trace.convert",
+    "import_trace": "tracereplay.trace.convert",
+    "synth": "tracereplay.trace.synth",
     "rerun": "tracereplay.provenance",
     "Result": "tracereplay.result",
     "load_run": "tracereplay.result",
@@ -27,7 +32,20 @@ _HOME = {
 }
 """Public name → module; imported when first used, so that ``import tracereplay`` costs nothing."""
 
-__all__ = ["Result", "Scenario", "Trace", "info", "load_run", "open_trace", "replay", "rerun", "write_trace"]
+__all__ = [
+    "Result",
+    "Scenario",
+    "Trace",
+    "export_trace",
+    "import_trace",
+    "info",
+    "load_run",
+    "open_trace",
+    "replay",
+    "rerun",
+    "synth",
+    "write_trace",
+]
 
 
 def __getattr__(name: str) -> Any:

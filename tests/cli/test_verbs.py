@@ -283,7 +283,7 @@ def test_policies_lists_what_there_is(command):
     assert widest(done.out) <= 80
     assert set(policies.names()) <= set(cells(done.out))
     found = json.loads(command("policies", "--json").out)
-    assert [row["name"] for row in found] == list(policies.names())
+    assert [row["policy"] for row in found] == list(policies.names())
     assert all(row["rule"].endswith(".") and isinstance(row["parameters"], dict) for row in found)
 
 

@@ -1,12 +1,14 @@
 """The command line: one file per verb; parsing and printing only.
 
-A verb's file and its function carry the verb's name; it is imported when the verb is used, so that
-``--help`` stays fast, which is also why the one-line summaries stand here.
+A verb's file and its function carry the verb's name (``import_`` where Python has a word of that name);
+it is imported when the verb is used, so that ``--help`` stays fast, which is also why the one-line
+summaries stand here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +19,9 @@ from tracereplay.errors import TraceReplayError
 VERBS = {
     "demo": "Replay the bundled captures three ways and compare: the first five minutes.",
     "info": "Say what a trace or a run directory holds, and whether it is sound.",
+    "import": "Turn another tool's trace into a trace file.",
+    "export": "Write a trace in another tool's format.",
+    "synth": "Make a synthetic trace.",
     "replay": "Replay a scenario, or traces with settings, and say what it cost.",
     "bench": "Measure replay speed on this machine, alone or beside another simulator.",
     "policies": "List the replacement policies and their parameters.",
@@ -39,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         suppress_keyboard_interrupt=False,
     )
     for verb, summary in VERBS.items():
-        app.command(f"tracereplay.cli.{verb}:{verb}", name=verb, help=summary)
+        file = f"{verb}_" if keyword.iskeyword(verb) else verb
+        app.command(f"tracereplay.cli.{file}:{file}", name=verb, help=summary)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(sys.argv[1:] if arguments is None else list(arguments), exit_on_error=False)
+        # cyclopts takes a lone - for an option
+        code = app(["/dev/stdin" if word == "-" else word for word in words], exit_on_error=False)
         sys.stdout.flush()
         return int(code or 0)
     except CycloptsError:

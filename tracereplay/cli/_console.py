@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -46,8 +46,31 @@ def warn(warnings: list[str] | tuple[str, ...]) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
 
+def print_catalog(rows: Sequence[Mapping[str, Any]], json: bool) -> None:
+    """Print what there is of a kind: a column per key, the first one the name; dicts as parameters."""
+    if json:
+        return print_json(rows)
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in rows[0]:
+        table.add_column(title)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return print_text(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{key}={default}" for key, default in value.items())
+    return str(value) or "-"
+
+
 @contextlib.contextmanager
-def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+def progress(
+    what: str, *, quiet: bool = False, unit: str = "rows"
+) -> Iterator[Callable[[int, int], None] | None]:
     """A callback (done, total): a bar on a terminal, a line every few seconds elsewhere, None when quiet."""
     if quiet:
         yield None
@@ -55,7 +78,7 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int],
         with _bar(what) as update:
             yield update
     else:
-        yield _lines(what)
+        yield _lines(what, unit)
 
 
 @contextlib.contextmanager
@@ -69,13 +92,13 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def _lines(what: str) -> Callable[[int, int], None]:
+def _lines(what: str, unit: str) -> Callable[[int, int], None]:
     said = [time.monotonic()]
 
     def update(done: int, total: int) -> None:
         now = time.monotonic()
         if now - said[0] >= _SECONDS_BETWEEN_LINES:
             said[0] = now
-            say(f"{what}: {done:,} of {total:,} rows")
+            say(f"{what}: {done:,} of {total:,} {unit}")
 
     return update

@@ -16,33 +16,24 @@ Adding one is adding a file here and a hand-worked table to the tests; everythin
 
 from __future__ import annotations
 
-import functools
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
-from tracereplay.problems import one_of, shown, wrong
+from tracereplay.catalog import Catalog
 
 HOOKS = ("insert", "hit", "remove", "victim")
 """What every policy offers; ``prefetch`` beside them may be missing."""
 
+_CATALOG = Catalog(__name__, "policy", "init")
 
-@functools.cache
-def names() -> tuple[str, ...]:
-    """Names of all policies, sorted."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
-
-
-def get(name: str) -> ModuleType:
-    """The module of policy ``name``; ValueError with a suggestion when there is none."""
-    one_of(name, names())
-    return importlib.import_module(f"{__name__}.{name}")
+names = _CATALOG.names
+get = _CATALOG.get
+describe = _CATALOG.describe
+defaults = _CATALOG.defaults
+parse = _CATALOG.parse
 
 
-def hooks(name: str) -> dict[str, Callable]:
+def hooks(name: str) -> dict[str, Callable[..., Any]]:
     """The functions of policy ``name`` that the engine calls, by what they do."""
     module = get(name)
     return {hook: getattr(module, hook) for hook in HOOKS} | {
@@ -52,41 +43,3 @@ def hooks(name: str) -> dict[str, Callable]:
 
 def _nothing(state, pool, slot):
     """Prefetch of a policy whose hits read nothing."""
-
-
-def parameters(name: str) -> dict[str, Any]:
-    """Parameters of policy ``name`` with their defaults."""
-    signature = inspect.signature(get(name).init)
-    return {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
-
-
-def describe(name: str) -> str:
-    """First line of the policy's docstring: its rule."""
-    return (get(name).__doc__ or "").strip().splitlines()[0]
-
-
-def parse(text: str) -> tuple[str, dict[str, Any]]:
-    """Split ``"name:key=value,key=value"`` into a known name and its parameters, typed as the defaults.
-
-    Raises ValueError that names what was found and what could stand there.
-    """
-    name, _, rest = text.partition(":")
-    known = parameters(name)
-    given: dict[str, Any] = {}
-    for item in filter(None, rest.split(",")):
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise wrong(item, f"parameter=value; the parameters of {name}: {', '.join(known) or 'none'}")
-        if key not in known:
-            one_of(key, known) if known else _refuse_parameter(name, key)
-        try:
-            given[key] = type(known[key])(value)
-        except ValueError:
-            raise wrong(
-                value, f"a {type(known[key]).__name__} for parameter {key} of policy {name}"
-            ) from None
-    return name, given
-
-
-def _refuse_parameter(name: str, key: str) -> None:
-    raise ValueError(f"found parameter {shown(key)}; expected none: policy {name} has no parameters")

@@ -23,7 +23,7 @@ from tracereplay.errors import UsageError
 from tracereplay.machine import MOST_PAGES, MOST_TIME
 from tracereplay.run import replay
 from tracereplay.trace import open_trace, write_trace
-from tracereplay.trace.synth import zipf
+from tracereplay.trace.synth import synth
 
 RIVAL = "libcachesim"
 POLICIES = {"lru": "LRU", "fifo": "FIFO", "clock": "Clock", "random": "Random"}
@@ -90,8 +90,8 @@ def bench(
     rival = None if against is None else _rival(against)
     say("writing the trace")
     trace = directory / "zipf.parquet"
-    rows = zipf.batches(
-        pages=workload.pages, accesses=workload.accesses, alpha=workload.alpha, seed=workload.seed
+    rows = synth(
+        "zipf", pages=workload.pages, accesses=workload.accesses, alpha=workload.alpha, seed=workload.seed
     )
     write_trace(trace, rows)
     contestants = [*_ours(workload, trace)]
@@ -183,7 +183,7 @@ def _compile(directory: Path) -> float:
     began = time.perf_counter()
     small = Workload(accesses=2_000, pages=100, frames=10)
     trace = directory / "small.parquet"
-    write_trace(trace, zipf.batches(pages=small.pages, accesses=small.accesses))
+    write_trace(trace, synth("zipf", pages=small.pages, accesses=small.accesses))
     for contestant in _ours(small, trace):
         contestant.run()
     return time.perf_counter() - began

@@ -70,7 +70,11 @@ class Metadata:
 
     def to_json(self) -> str:
         """The text for the file: format number first, fixed key order, so equal metadata are equal bytes."""
-        fields = {
+        return json.dumps(self.to_dict(), default=_plain)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as dicts and lists."""
+        return {
             "format": FORMAT,
             "page_size": self.page_size,
             "time_unit": self.time_unit,
@@ -82,7 +86,6 @@ class Metadata:
             "reduction": self.reduction,
             "provenance": self.provenance,
         }
-        return json.dumps(fields, default=_plain)
 
     @classmethod
     def from_json(cls, text: str | bytes, path: object = None) -> Metadata:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import difflib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +72,8 @@ class _Rows(NamedTuple):
 
     columns: frozenset[str]
     batches: Iterator[Batch]
-    said: Metadata
+    said: Callable[[], Metadata]
+    """Asked after the last row."""
     vm_limit: int
 
 
@@ -87,14 +88,42 @@ def write_trace(
     TraceError: rows that are not a trace (as on reading), a file that exists (unless ``force``), metadata
     that do not fit.
     """
-    target = _target(path, force)
+    target = check_target(path, force)
     _check_names(metadata)
     checked = _rows(rows, dict(metadata), target)
-    with _appearing(target) as temporary:
+    with appearing(target) as temporary:
         return _write(temporary, target, checked)
 
 
-def _target(path: str | os.PathLike[str], force: bool) -> Path:
+def write_recorded(
+    path: str | os.PathLike[str],
+    tables: Iterable[object],
+    said: Callable[[], MetadataFields],
+    *,
+    force: bool = False,
+) -> Metadata:
+    """Write what a recorder or importer produces, which can be described only after the last row.
+
+    ``tables`` are record batches or tables; ``said`` is called once after them and returns the metadata.
+    Else as ``write_trace``.
+    """
+    target = check_target(path, force)
+    first, rest = _peeked(tables, target)
+    columns = check_schema(first.schema, "<batch 0>")
+    batches = _checked(first, rest, Checker(columns, MAX_VMS if "vm" in columns else 1))
+
+    def describe() -> Metadata:
+        fields = dict(said())
+        _check_names(fields)
+        return _said(Metadata(), fields, columns, target)
+
+    limit = MAX_VMS if "vm" in columns else 1
+    with appearing(target) as temporary:
+        return _write(temporary, target, _Rows(columns, batches, describe, limit))
+
+
+def check_target(path: str | os.PathLike[str], force: bool) -> Path:
+    """Where a trace could be written; TraceError if it could not.  Ask before long work that ends there."""
     if "://" in os.fspath(path):
         raise TraceError("expected a local path to write to; write there and copy the file", path)
     target = Path(path)
@@ -124,21 +153,27 @@ def _rows(source: object, given: dict[str, Any], target: Path) -> _Rows:
         said = _said(trace.metadata if trace.has_metadata else Metadata(), given, trace.columns, target)
         limit = len(said.vms) or trace.n_vms
         # The VMs that the caller lists bound those of the rows, not the ones listed before.
-        return _Rows(trace.columns, replace(trace, metadata=said).batches(), said, limit)
+        return _Rows(trace.columns, replace(trace, metadata=said).batches(), lambda: said, limit)
     if not isinstance(source, Iterable):
         raise TraceError(
             f"found a {type(source).__name__}; expected a table, a trace or an iterable of record batches",
             target,
         )
-    tables = filter(len, (_item(item, i) for i, item in enumerate(source)))
-    first = next(tables, None)
-    if first is None:
-        raise TraceError("found no rows; expected at least one access", target)
+    first, rest = _peeked(source, target)
     columns = check_schema(first.schema, "<batch 0>")
     text = (first.schema.metadata or {}).get(METADATA_KEY)
     said = _said(Metadata() if text is None else Metadata.from_json(text, target), given, columns, target)
     limit = len(said.vms) or (MAX_VMS if "vm" in columns else 1)
-    return _Rows(columns, _checked(first, tables, Checker(columns, limit)), said, limit)
+    return _Rows(columns, _checked(first, rest, Checker(columns, limit)), lambda: said, limit)
+
+
+def _peeked(source: Iterable[object], target: Path) -> tuple[pa.Table, Iterator[pa.Table]]:
+    """The first table that has rows, and those after it."""
+    tables = filter(len, (_item(item, i) for i, item in enumerate(source)))
+    first = next(tables, None)
+    if first is None:
+        raise TraceError("found no rows; expected at least one access", target)
+    return first, tables
 
 
 def _item(item: object, index: int) -> pa.Table:
@@ -187,7 +222,7 @@ def _said(inherited: Metadata, given: dict[str, Any], columns: frozenset[str], t
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
+def appearing(target: Path) -> Iterator[Path]:
     """A temporary name beside ``target`` that becomes it on success and disappears on any exception."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -225,9 +260,10 @@ def _write(temporary: Path, target: Path, rows: _Rows) -> Metadata:
             file.add(batch)
         if first_time is None:
             raise TraceError("found no rows; expected at least one access", target)
-        vms = rows.said.vms or tuple(VMInfo(f"vm{i}") for i in range(highest + 1))
+        said = rows.said()
+        vms = said.vms or tuple(VMInfo(f"vm{i}") for i in range(highest + 1))
         metadata = replace(
-            rows.said,
+            said,
             rows=file.rows,
             time_range=(first_time, last_time),
             vms=tuple(replace(vm, pages=int(n)) for vm, n in zip(vms, ids.counts, strict=False)),

@@ -1,1 +1,58 @@
-"""Generators of synthetic traces, one file each: seeded, streaming, repeatable to the byte."""
+"""Generators of synthetic traces, one file each: seeded, streaming, repeatable to the byte.
+
+A generator is a module whose docstring says in its first line what it makes, then what it stresses and
+from where its numbers are, and ``generate(*, …, seed=0)``, which returns ``Generated`` rows.  Its
+keyword-only arguments are the generator's parameters; their annotations say the unit of each.  Every draw is
+a function of the seed and its position (``_draws``), so batches never matter.
+
+Adding one is adding a file here and a test that the trace has the statistics asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from tracereplay import __version__
+from tracereplay.catalog import Catalog
+from tracereplay.errors import UsageError
+from tracereplay.trace.schema import METADATA_KEY, Metadata
+
+_CATALOG = Catalog(__name__, "generator", "generate", hyphens=True)
+
+names = _CATALOG.names
+get = _CATALOG.get
+describe = _CATALOG.describe
+parameters = _CATALOG.parameters
+
+
+class Generated(NamedTuple):
+    """What a generator returns: record batches of equal columns, and what to say of them."""
+
+    batches: Iterator[pa.RecordBatch]
+    metadata: Metadata = Metadata()
+
+
+def synth(kind: str, **params: Any) -> pa.RecordBatchReader:
+    """A synthetic trace as a stream of record batches, with metadata: for ``replay`` or ``write_trace``.
+
+    ``kind`` is a generator's name, with parameters if wanted (``"zipf:pages=10k"``; also as keywords); equal
+    parameters give equal rows.  UsageError: no such generator, or a parameter that is wrong or missing.
+    """
+    try:
+        name, given = _CATALOG.parse(kind, params)
+        made = get(name).generate(**given)
+    except ValueError as error:
+        raise UsageError(f"synth: {error}") from None
+    first = next(made.batches)
+    source = {"tool": f"tracereplay synth {name}", "version": __version__, "parameters": given}
+    text = replace(made.metadata, source=source).to_json()
+    schema = first.schema.with_metadata({METADATA_KEY: text.encode()})
+    rows = itertools.chain([first], made.batches)
+    return pa.RecordBatchReader.from_batches(
+        schema, (b.replace_schema_metadata(schema.metadata) for b in rows)
+    )

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from tracereplay.catalog import Accesses, Count, Number, Pages, Share
+from tracereplay.trace.synth import Generated
 from tracereplay.trace.synth._draws import bits, mixed, uniform
 
 _BATCH_ROWS = 1 << 20
 _RANK, _OP, _DUPLICATE, _VERSION, _POOL, _ORDER = range(6)
 
 
-def batches(
+def generate(
     *,
-    pages: int = 100_000,
-    accesses: int = 1_000_000,
-    alpha: float = 1.0,
-    writes: float = 0.3,
-    duplicates: float = 0.2,
-    seed: int = 0,
-) -> Iterator[pa.RecordBatch]:
+    pages: Pages = 100_000,
+    accesses: Accesses = 1_000_000,
+    alpha: Number = 1.0,
+    writes: Share = 0.3,
+    duplicates: Share = 0.2,
+    seed: Count = 0,
+) -> Generated:
     """Rows ``page, op, content`` of one VM, page numbers in random order of popularity.
 
     ``pages`` and ``accesses`` are counts; the page of rank r has weight r^-``alpha``; ``writes`` and
@@ -29,6 +31,12 @@ def batches(
     ``pages`` / 20 contents common to all pages; any other one of four contents of its own page.
     Reads have no content.
     """
+    return Generated(_batches(pages, accesses, alpha, writes, duplicates, seed))
+
+
+def _batches(
+    pages: int, accesses: int, alpha: float, writes: float, duplicates: float, seed: int
+) -> Iterator[pa.RecordBatch]:
     cumulative = np.cumsum(np.arange(1, pages + 1, dtype=np.float64) ** -alpha)
     cumulative /= cumulative[-1]
     page_of_rank = np.argsort(bits(seed, _ORDER, 0, pages), kind="stable").astype(np.uint64)

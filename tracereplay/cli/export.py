@@ -1,0 +1,62 @@
+"""``tracereplay export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tracereplay.cli._console import Force, Json, Quiet, print_catalog, print_json, say
+from tracereplay.errors import UsageError
+
+
+def export(
+    format: str | None = None,
+    source: str | None = None,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    vm: int | None = None,
+    listed: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a trace in another tool's format, so that other simulators can check this one.
+
+    Parameters
+    ----------
+    format
+        The format, with parameters as in csv:delimiter=;.
+    source
+        A trace: Parquet file, directory of part files, s3:// or gs:// URI.
+    output
+        File to write.
+    vm
+        Index of the VM, for formats that have none; not needed where the trace has one.
+    listed
+        Show the formats.
+    """
+    from tracereplay.trace import formats
+    from tracereplay.trace.convert import export_trace
+
+    if listed:
+        rows = [
+            {"format": f, "sample": formats.get(f).SAMPLE, "is": formats.describe(f)}
+            for f in formats.writable()
+        ]
+        print_catalog(rows, json)
+        return
+    if format is None or source is None or output is None:
+        raise UsageError(
+            "export: expected a format, a trace and -o FILE, as in: export memsim t.parquet -o t.txt"
+        )
+    found = export_trace(format, source, output, vm=vm, force=force)
+    if json:
+        print_json(found)
+    say(f"{found['rows']:,} rows written to {output}", quiet=quiet)
+    if found["frees_left_out"]:
+        say(f"left out: {found['frees_left_out']:,} FREE rows, which this format has not", quiet=quiet)
+    if found["columns_left_out"]:
+        say(f"left out: {', '.join(found['columns_left_out'])}, which this format cannot say", quiet=quiet)

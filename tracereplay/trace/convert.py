@@ -1,0 +1,158 @@
+"""Traces from and to other tools' formats: which format, which file, what became of every record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracereplay import __version__
+from tracereplay.errors import TraceError, UsageError
+from tracereplay.trace import formats
+from tracereplay.trace.batch import Batch
+from tracereplay.trace.formats._records import Findings, tables
+from tracereplay.trace.formats._source import STANDARD_INPUT, Source
+from tracereplay.trace.reader import Trace, open_trace
+from tracereplay.trace.schema import COLUMNS, Metadata, Op
+from tracereplay.trace.writer import MetadataFields, appearing, check_target, write_recorded
+
+DETECT = "auto"
+PAGE_SIZE = 4096
+
+Paths = str | os.PathLike[str]
+Progress = Callable[[int, int], None]
+
+
+def import_trace(
+    format: str,
+    source: Paths | Sequence[Paths],
+    target: Paths,
+    *,
+    page_size: int = PAGE_SIZE,
+    name: str | None = None,
+    family: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Metadata:
+    """Write a foreign trace as a trace file and return its metadata.
+
+    ``format`` is a name such as ``"lackey"``, with parameters if wanted (``"csv:page=lbn"``; also as
+    keywords), or ``"auto"``: told from the content.  ``source`` is a file, ``"-"`` (standard input), or
+    several in order; a directory where the format is one.  An access that crosses pages (``page_size``
+    bytes) touches each.  ``name`` and ``family`` are of the VM, where the format names none.  Records left
+    out are counted by reason in ``metadata.source["skipped"]``.  ``progress`` hears of (bytes read, all bytes).
+
+    TraceError: a file that cannot be read, or is not of the format (file, line or byte, found, expected);
+    a target that exists (unless ``force``).  UsageError: no such format, or wrong parameters.
+    """
+    target = check_target(target, force)
+    listed = [source] if isinstance(source, str | os.PathLike) else list(source)
+    sources = [Source(path, progress) for path in listed]
+    if not sources:
+        raise UsageError("import: found no source; expected at least one file, or - for standard input")
+    kind, given = _chosen(format, parameters, sources)
+    findings = Findings()
+    records = formats.get(kind).read(sources, findings, **given)
+
+    def said() -> MetadataFields:
+        names = findings.vms or (name or _stem(sources[0]),)
+        return {
+            "page_size": page_size,
+            "time_unit": findings.time_unit,
+            "page_space": findings.page_space,
+            "vms": [{"name": vm, "family": findings.families.get(vm, family)} for vm in names],
+            "source": {
+                "tool": f"tracereplay import {kind}",
+                "version": __version__,
+                "files": [Path(s.name).name for s in sources],
+                "parameters": given,
+                "skipped": dict(findings.skipped),
+                **findings.said,
+            },
+        }
+
+    return write_recorded(target, tables(records, findings, page_size), said, force=force)
+
+
+def _chosen(
+    format: str, parameters: Mapping[str, Any], sources: Sequence[Source]
+) -> tuple[str, dict[str, Any]]:
+    """Name and parameters of the format."""
+    try:
+        if format == DETECT:
+            format = detect(sources[0])
+        return formats.parse(format, parameters)
+    except ValueError as error:
+        raise UsageError(f"import: {error}") from None
+
+
+def detect(source: Source) -> str:
+    """The one format that the content of ``source`` can be; TraceError names those that are possible."""
+    if source.name not in STANDARD_INPUT and Path(source.name).is_dir():
+        raise TraceError("a directory; say which format it is", source.name)
+    found = formats.matching(source.head())
+    if len(found) == 1:
+        return found[0]
+    which = f"it could be {' or '.join(found)}" if found else "its beginning is none that is known"
+    raise TraceError(f"the format cannot be told: {which}; name it (tracereplay import --list)", source.name)
+
+
+def export_trace(
+    format: str,
+    source: object,
+    target: Paths,
+    *,
+    vm: int | None = None,
+    force: bool = False,
+    **parameters: Any,
+) -> dict[str, Any]:
+    """Write a trace (anything ``open_trace`` takes) in another tool's format.
+
+    Formats without VMs take one: ``vm``, which may be left out where there is only one.  Returns ``rows``
+    written, ``frees_left_out`` (FREE rows, where the format has none) and ``columns_left_out`` (what the
+    trace has and the format cannot say).  TraceError as ``write_trace``; UsageError: no such format or VM.
+    """
+    target = check_target(target, force)
+    trace = open_trace(source)
+    try:
+        kind, given = formats.parse_for_writing(format, parameters)
+    except ValueError as error:
+        raise UsageError(f"export: {error}") from None
+    carried = formats.get(kind).CARRIES
+    if "vm" not in carried and vm is None and trace.n_vms > 1:
+        raise UsageError(
+            f"export: found {trace.n_vms} VMs; expected one, as {kind} has none: choose with --vm"
+        )
+    if vm is not None and not 0 <= vm < trace.n_vms:
+        raise UsageError(f"export: found VM {vm}; expected 0 to {trace.n_vms - 1}")
+    counts = {"rows": 0, "frees_left_out": 0}
+    with appearing(target) as temporary, temporary.open("w+b") as sink:
+        rows = _kept(trace, vm, "free" in carried, counts)
+        formats.get(kind).write(rows, sink, trace.metadata.page_size, **given)
+    lost = [c for c in COLUMNS if c in trace.columns and c not in carried]
+    return {**counts, "columns_left_out": lost}
+
+
+def _kept(trace: Trace, vm: int | None, with_frees: bool, counts: dict[str, int]) -> Iterator[Batch]:
+    """The rows to be written, counted."""
+    row = 0
+    for batch in trace.batches():
+        chosen = np.ones(len(batch.page), np.bool_) if vm is None else batch.vm == vm
+        if not with_frees:
+            frees = chosen & (batch.op == Op.FREE)
+            counts["frees_left_out"] += int(frees.sum())
+            chosen &= ~frees
+        if n := int(chosen.sum()):
+            yield Batch(row, *(column[chosen] for column in batch[1:]))
+            row += n
+    counts["rows"] = row
+
+
+def _stem(source: Source) -> str:
+    """A VM's name from a file's: without its folder and all of its endings."""
+    name = Path(source.name).name
+    return "vm0" if source.name in STANDARD_INPUT else name.lstrip(".").split(".")[0] or name
