@@ -26,6 +26,10 @@ class TraceError(TraceReplayError):
         self.row = row
 
 
+class CaptureError(TraceReplayError):
+    """A program cannot be recorded here: what is missing, and what to install or do."""
+
+
 class ScenarioError(TraceReplayError, ValueError):
     """A scenario does not describe a machine; carries every problem found, not only the first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,17 @@ import pytest
 from tracereplay.errors import TraceError
 from tracereplay.trace import Metadata, open_trace
 from tracereplay.trace.convert import import_trace
+
+
+SAMPLES = os.environ.get("TRACEREPLAY_SAMPLES")
+"""A folder with real files of other tools, which are not ours to pass on."""
+
+
+def sample(name: str) -> Path:
+    """A real file of another tool; the test is skipped where it is not at hand."""
+    if SAMPLES is None or not (path := Path(SAMPLES) / name).exists():
+        pytest.skip(f"needs the file {name} in a folder that TRACEREPLAY_SAMPLES names")
+    return path
 
 
 def imported(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from formats.importing import imported, refused
+from formats.importing import columns, imported, refused, sample
 
-from tracereplay.trace.convert import export_trace
+from tracereplay.trace.convert import export_trace, import_trace
+
+EXAMPLE = b"0041f7a0 R\n13f5e2c0 R\n05e78900 W\n"
 
 
 def test_lines_become_accesses(tmp_path):
@@ -41,3 +43,12 @@ def test_export_and_back(tmp_path):
     assert target.read_bytes() == lines
     assert found == {"rows": 3, "frees_left_out": 0, "columns_left_out": []}
     assert rows["page"] == [0x41F, 0x13F5E, 0x7FFF00001]
+
+
+@pytest.mark.parametrize(("name", "pages", "writes"), [("bzip", 317, 122_419), ("gcc", 2852, 107_184)])
+def test_real_traces(tmp_path, name, pages, writes):
+    """A million accesses each, with the pages and writes that others counted."""
+    target = tmp_path / "t.parquet"
+    metadata = import_trace("auto", sample(f"memsim/{name}.trace.gz"), target)
+    assert (metadata.rows, metadata.vms[0].pages) == (1_000_000, pages)
+    assert sum(columns(target)["op"]) == writes

@@ -44,7 +44,7 @@ def import_trace(
     keywords), or ``"auto"``: told from the content.  ``source`` is a file, ``"-"`` (standard input), or
     several in order; a directory where the format is one.  An access that crosses pages (``page_size``
     bytes) touches each.  ``name`` and ``family`` are of the VM, where the format names none.  Records left
-    out are counted by reason in ``metadata.source["skipped"]``.  ``progress`` hears of (bytes read, all bytes).
+    out are counted by reason in ``metadata.source["skipped"]``.  ``progress`` hears of bytes (read, all).
 
     TraceError: a file that cannot be read, or is not of the format (file, line or byte, found, expected);
     a target that exists (unless ``force``).  UsageError: no such format, or wrong parameters.
