@@ -63,7 +63,7 @@ def test_causes_and_kinds_add_up(run):
 def test_timeline_tells_of_every_vm_at_every_sample(run):
     """Columns, order, times at ticks, the last row at the end of the run."""
     line = run.timeline
-    assert list(line) == ["time", "vm", *COUNTER_NAMES, *GAUGE_NAMES, "free"]
+    assert list(line) == ["time", "vm", *COUNTER_NAMES, *GAUGE_NAMES, "free", "balloon_target"]
     times = line["time"].unique().tolist()
     assert times == [*range(1 + 100, 1798, 100), 599 * 3 + 2]
     assert line["vm"].tolist() == ["one", "two"] * len(times)

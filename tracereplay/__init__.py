@@ -6,21 +6,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracereplay.analysis.heat import heat
     from tracereplay.provenance import rerun
+    from tracereplay.report.heatmap import heatmap
     from tracereplay.result import Result, load_run
     from tracereplay.run import replay
     from tracereplay.scenario import Scenario
     from tracereplay.trace import Trace, info, open_trace, write_trace
+    from tracereplay.trace.capture import capture
+    from tracereplay.trace.check import check_trace
     from tracereplay.trace.convert import export_trace, import_trace
+    from tracereplay.trace.merge import merge
+    from tracereplay.trace.sample import estimated_reclaimed, sample_trace
+    from tracereplay.trace.slice import slice_trace
     from tracereplay.trace.synth import synth
 
 __version__ = "0.1.0"
 
 _HOME = {
     "replay": "tracereplay.run",
+    "capture": "tracereplay.trace.capture",
     "export_trace": "tracereplay.trace.convert",
     "import_trace": "tracereplay.trace.convert",
     "synth": "tracereplay.trace.synth",
+    "merge": "tracereplay.trace.merge",
+    "slice_trace": "tracereplay.trace.slice",
+    "sample_trace": "tracereplay.trace.sample",
+    "estimated_reclaimed": "tracereplay.trace.sample",
+    "check_trace": "tracereplay.trace.check",
+    "heat": "tracereplay.analysis.heat",
+    "heatmap": "tracereplay.report.heatmap",
     "rerun": "tracereplay.provenance",
     "Result": "tracereplay.result",
     "load_run": "tracereplay.result",
@@ -36,13 +51,21 @@ __all__ = [
     "Result",
     "Scenario",
     "Trace",
+    "capture",
+    "check_trace",
+    "estimated_reclaimed",
     "export_trace",
+    "heat",
+    "heatmap",
     "import_trace",
     "info",
     "load_run",
+    "merge",
     "open_trace",
     "replay",
     "rerun",
+    "sample_trace",
+    "slice_trace",
     "synth",
     "write_trace",
 ]

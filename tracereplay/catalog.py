@@ -51,6 +51,10 @@ def _number(value: object) -> float:
         raise wrong(value, "a number") from None
 
 
+def _duration(value: object) -> int:
+    return units.parse_time(value, "ns")
+
+
 def _flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -71,11 +75,19 @@ Share: TypeAlias = Annotated[float, Kind("fraction", _share)]
 """A fraction from 0 to 1: 0.3, "30%"."""
 Number: TypeAlias = Annotated[float, Kind("number", _number)]
 """A real number without a unit."""
+Duration: TypeAlias = Annotated[int, Kind("ns", _duration)]
+"""A time in nanoseconds: "10s", "250ms"."""
 Flag: TypeAlias = Annotated[bool, Kind("true or false", _flag)]
 Text: TypeAlias = Annotated[str, Kind("text", _text)]
 
 REQUIRED = inspect.Parameter.empty
 """Default of a parameter that has none."""
+
+
+def _kind_of(hint: Any) -> Kind:
+    """The kind in an annotation such as ``Pages`` or ``Pages | None``."""
+    annotated = next(h for h in (hint, *typing.get_args(hint)) if hasattr(h, "__metadata__"))
+    return typing.cast(Kind, annotated.__metadata__[0])
 
 
 class Parameter(NamedTuple):
@@ -123,7 +135,7 @@ class Catalog:
         hints = typing.get_type_hints(function, include_extras=True)
         found = inspect.signature(function).parameters.values()
         return {
-            p.name: Parameter(p.default, hints[p.name].__metadata__[0])
+            p.name: Parameter(p.default, _kind_of(hints[p.name]))
             for p in found
             if p.kind is p.KEYWORD_ONLY
         }

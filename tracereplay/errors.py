@@ -42,10 +42,18 @@ class ResultError(TraceReplayError):
     """A run directory cannot be read or written as asked."""
 
 
-class InvariantError(TraceReplayError):
-    """A law of the model does not hold in the state of a simulation: a defect of tracereplay."""
+class OutputError(TraceReplayError):
+    """A file cannot be written as asked."""
+
+
+class CheckError(TraceReplayError):
+    """Something that was to be checked does not hold."""
 
     exit_code = 1
+
+
+class InvariantError(CheckError):
+    """A law of the model does not hold in the state of a simulation: a defect of tracereplay."""
 
 
 class UsageError(TraceReplayError):

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracereplay import checks, policies, scenario
+from tracereplay.names import distinct, long_name, vm_name
 from tracereplay.problems import Notes, nearest, shown
 from tracereplay.units import format_bytes, format_count, parse_size, parse_time
 
@@ -214,21 +214,12 @@ def _sources(said: scenario.Scenario, traces: Mapping[str, Trace], notes: Notes)
 def _names(found: Sequence[tuple[str, scenario.VM, Trace, int]]) -> list[str]:
     """A name of its own for every VM: as said, else the trace's, with the file's name where those repeat."""
     shares = Counter(where for where, *_ in found)
-    plain, files = [], []
+    short, long = [], []
     for where, vm, trace, index in found:
-        infos, alone = trace.metadata.vms, trace.n_vms == 1
-        inside = infos[index].name if index < len(infos) else f"vm{index}"
         said = vm.name if vm.name is None or shares[where] == 1 else f"{vm.name}-{index}"
-        plain.append(said or inside)
-        stem = PurePath(vm.trace).stem
-        files.append(said or (stem if alone else f"{stem}-{inside}"))
-    used = Counter(plain)
-    names: dict[str, None] = {}
-    for name, longer in zip(plain, files, strict=True):
-        wanted = name if used[name] == 1 else longer
-        candidates = (wanted if i == 1 else f"{wanted}-{i}" for i in range(1, len(plain) + 2))
-        names[next(c for c in candidates if c not in names)] = None
-    return list(names)
+        short.append(said or vm_name(trace, index))
+        long.append(said or long_name(trace, index, vm.trace))
+    return distinct(short, long)
 
 
 def _common(sources: Sequence[Source], notes: Notes) -> tuple[int, str]:

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,8 +19,11 @@ import pyarrow.parquet as pq
 
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.errors import ResultError
+from tracereplay.problems import one_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from tracereplay.machine import Machine
     from tracereplay.provenance import Provenance
 
@@ -28,12 +32,16 @@ SUMMARY, TIMELINE, PROVENANCE = "summary.json", "timeline.parquet", "provenance.
 
 
 class Sample(NamedTuple):
-    """One moment of a run: cumulative counters and gauges per VM (int64[vms, …]), free host frames."""
+    """One moment of a run: cumulative counters and gauges per VM (int64[vms, …]), free host frames.
+
+    ``balloon_targets``: pages that the balloon controller asked of each VM last.
+    """
 
     time: int
     counters: np.ndarray
     gauges: np.ndarray
     free_frames: int
+    balloon_targets: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +52,7 @@ class Result:
     - ``vms``: a row per VM, indexed by name: memory and footprint in pages, the same counters and gauges,
       and ``estimated_ns``, the time that the scenario's costs give them (an estimate, not a measurement).
     - ``timeline``: a row per sample and VM: ``time`` in the traces' unit, ``vm``, cumulative counters,
-      gauges, and ``free``, the host's free frames.
+      gauges, ``free``, the host's free frames, and ``balloon_target``, the pages asked of the VM's balloon.
     - ``machine``: the scenario as resolved; ``warnings``; ``laws``: what ``check`` proved;
       ``provenance``: what ran on what.
     """
@@ -77,7 +85,7 @@ class Result:
             index=pd.Index([vm.name for vm in machine.vms], name="vm"),
         )
         described = machine.to_dict()
-        vms["estimated_ns"] = estimated_ns(vms, described["costs"])
+        vms["estimated_ns"] = time_by_cause(vms, described["costs"]).sum(axis=1)
         names = COUNTER_NAMES + GAUGE_NAMES
         return cls(
             machine=described,
@@ -93,6 +101,11 @@ class Result:
     def estimated_ns(self) -> int:
         """Estimated time of all VMs together, in ns."""
         return int(self.vms["estimated_ns"].sum())
+
+    @property
+    def plot(self) -> Plots:
+        """The run's figures: ``result.plot.faults()``; ``dir(result.plot)`` lists them."""
+        return Plots(self)
 
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` holds: everything but the timeline and the provenance."""
@@ -148,6 +161,39 @@ class Result:
         )
 
 
+class Plots:
+    """The figures of a run, a method each; a notebook shows what it returns, ``savefig`` writes it."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def __getattr__(self, name: str) -> Callable[[], Figure]:
+        from tracereplay.report import figures
+        from tracereplay.studies.run_traces import figure_data
+
+        try:
+            one_of(name, dir(self))
+        except ValueError as error:
+            raise AttributeError(f"plot: {error}", name=name, obj=self) from None
+        kind = name.replace("_", "-")
+
+        def draw() -> Figure:
+            data = figure_data(self._result, kind)
+            for text in data.attrs.get("warnings", ()):
+                warnings.warn(text, stacklevel=2)
+            return figures.draw(kind, data)
+
+        return draw
+
+    def __dir__(self) -> list[str]:
+        from tracereplay.report import figures
+
+        return [name.replace("-", "_") for name in figures.names()]
+
+    def __repr__(self) -> str:
+        return f"<figures of a run: {', '.join(f'{name}()' for name in dir(self))}>"
+
+
 def check_target(target: Path, *, force: bool) -> None:
     """Raise ResultError if a run must not be written to ``target``: long runs ask before they start."""
     if not target.exists():
@@ -196,21 +242,22 @@ def load_run(directory: str | os.PathLike[str]) -> Result:
         ) from error
 
 
-def estimated_ns(vms: pd.DataFrame, costs: Mapping[str, Any]) -> pd.Series:
-    """Estimated time per VM in ns: every event times its cost (model §8).
+def time_by_cause(vms: pd.DataFrame, costs: Mapping[str, Any]) -> pd.DataFrame:
+    """Estimated time per VM and kind of event in ns: each count times its cost (model §8).
 
     A file fill counts as the guest minor fault that it is: its bytes are taken to be in the page cache.
     """
-    reads = vms["guest_swap_reads"] + vms["host_swap_reads"]
-    writes = vms["guest_swap_writes"] + vms["host_swap_writes"]
-    return (
-        vms["accesses"] * costs["access"]
-        + vms["guest_minor_faults"] * costs["guest_minor"]
-        + vms["host_minor_faults"] * costs["zero_fill"]
-        + vms["cow_breaks"] * costs["cow_break"]
-        + reads * costs["swap_read"]
-        + writes * costs["swap_write"]
-    )
+    cost_of = {
+        "accesses": "access",
+        "guest_minor_faults": "guest_minor",
+        "host_minor_faults": "zero_fill",
+        "cow_breaks": "cow_break",
+        "guest_swap_reads": "swap_read",
+        "host_swap_reads": "swap_read",
+        "guest_swap_writes": "swap_write",
+        "host_swap_writes": "swap_write",
+    }
+    return pd.DataFrame({event: vms[event] * costs[cost] for event, cost in cost_of.items()})
 
 
 def _columns(sample: Sample) -> dict[str, np.ndarray]:
@@ -230,6 +277,7 @@ def _timeline(samples: Sequence[Sample], names: list[str]) -> pd.DataFrame:
             "vm": names * len(samples),
             **{name: np.concatenate(columns) for name, columns in stacked.items()},
             "free": np.repeat(np.array([s.free_frames for s in samples], np.int64), n),
+            "balloon_target": np.array([s.balloon_targets for s in samples], np.int64).ravel(),
         }
     )
 

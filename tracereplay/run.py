@@ -73,6 +73,7 @@ class Run:
         self.simulator = Simulator(machine, jit=jit)
         self._feed = feed
         self._targets = control.targets(machine)
+        self._asked: tuple[int, ...] = ()
         self._check = check
         self._first_time: int | None = None
         self._last_time = 0
@@ -139,13 +140,14 @@ class Run:
             self._sample(time)
 
     def _resize_balloons(self, elapsed: int, rate: int | None) -> None:
-        for vm, target in enumerate(self._targets(elapsed)):
+        self._asked = tuple(self._targets(elapsed))
+        for vm, target in enumerate(self._asked):
             self.simulator.resize_balloon(vm, target, self.machine.vms[vm].pages if rate is None else rate)
 
     def _sample(self, time: int) -> None:
         simulator = self.simulator
         self._samples.append(
-            Sample(time, simulator.counters.copy(), simulator.measure(), simulator.free_frames)
+            Sample(time, simulator.counters.copy(), simulator.measure(), simulator.free_frames, self._asked)
         )
 
     def result(self, provenance: Provenance) -> Result:

@@ -19,10 +19,18 @@ from tracereplay.errors import TraceReplayError
 VERBS = {
     "demo": "Replay the bundled captures three ways and compare: the first five minutes.",
     "info": "Say what a trace or a run directory holds, and whether it is sound.",
+    "capture": "Record the memory of a real program, page contents included.",
     "import": "Turn another tool's trace into a trace file.",
     "export": "Write a trace in another tool's format.",
+    "compat": "Print what another simulator prints, so that the two can be compared.",
     "synth": "Make a synthetic trace.",
+    "merge": "Put the VMs of several traces onto one clock, as one trace.",
+    "slice": "Cut a window of time or rows, or some VMs, out of a trace.",
+    "sample": "Keep a part of a trace that stands for the whole.",
+    "check": "Say what is to be known of a trace before its numbers are believed.",
+    "heatmap": "Show where and when a VM touches its memory.",
     "replay": "Replay a scenario, or traces with settings, and say what it cost.",
+    "plot": "Draw a figure of a run.",
     "bench": "Measure replay speed on this machine, alone or beside another simulator.",
     "policies": "List the replacement policies and their parameters.",
     "schema": "Print the JSON schema of a scenario.",
@@ -48,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app.command(f"tracereplay.cli.{file}:{file}", name=verb, help=summary)
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        # cyclopts takes a lone - for an option
-        code = app(["/dev/stdin" if word == "-" else word for word in words], exit_on_error=False)
+        code = app(_with_standard_input(words), exit_on_error=False)
         sys.stdout.flush()
         return int(code or 0)
     except CycloptsError:
@@ -72,3 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         print(f"tracereplay: out of memory: {error}; simulate smaller memories", file=sys.stderr)
         return TraceReplayError.exit_code
+
+
+def _with_standard_input(words: list[str]) -> list[str]:
+    """``words`` with a lone ``-`` by name, as cyclopts takes it for an option; after ``--`` none is ours."""
+    ours = words.index("--") if "--" in words else len(words)
+    return ["/dev/stdin" if word == "-" else word for word in words[:ours]] + words[ours:]

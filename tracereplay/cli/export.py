@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_catalog, print_json, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, say
+from tracereplay.cli._formats import print_formats
 from tracereplay.errors import UsageError
 
 
@@ -42,11 +43,7 @@ def export(
     from tracereplay.trace.convert import export_trace
 
     if listed:
-        rows = [
-            {"format": f, "sample": formats.get(f).SAMPLE, "is": formats.describe(f)}
-            for f in formats.writable()
-        ]
-        print_catalog(rows, json)
+        print_formats({name: formats.defaults_for_writing(name) for name in formats.writable()}, json)
         return
     if format is None or source is None or output is None:
         raise UsageError(

@@ -7,8 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_catalog, print_json, progress, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, progress, say
+from tracereplay.cli._formats import print_formats
 from tracereplay.errors import UsageError
+
+_ALWAYS_SAID = {"tool", "version", "files", "parameters", "skipped"}
+"""What every import tells of its source; anything else is worth a line."""
 
 
 def import_(
@@ -50,22 +54,9 @@ def import_(
     from tracereplay.units import parse_size
 
     if listed:
-        rows = [
-            {
-                "format": f,
-                "sample": formats.get(f).SAMPLE,
-                "parameters": formats.defaults(f),
-                "is": formats.describe(f),
-            }
-            for f in formats.names()
-        ]
-        print_catalog(rows, json)
+        print_formats({name: formats.defaults(name) for name in formats.names()}, json)
         return
-
-    words = words or []
-    first = words[0].partition(":")[0] if words else ""
-    named = first in formats.names() and not Path(words[0]).exists()
-    kind, sources = (words[0], words[1:]) if named or len(words) > 1 else (DETECT, words)
+    kind, sources = _split(words or [])
     if not sources or output is None:
         raise UsageError("import: expected a source and -o FILE, as in: import lackey log.gz -o t.parquet")
     try:
@@ -83,9 +74,30 @@ def import_(
             force=force,
             progress=update,
         )
-    source = metadata.source or {}
     if json:
         print_json(metadata.to_dict())
+    source = metadata.source or {}
+    if kind == DETECT:
+        say(f"read as {source['tool'].split()[-1]}", quiet=quiet)
     say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
-    for why, count in source.get("skipped", {}).items():
+    for why, count in source["skipped"].items():
         say(f"left out: {count:,} {why}", quiet=quiet)
+    for what in source.keys() - _ALWAYS_SAID:
+        say(f"{what}: {source[what]}", quiet=quiet)
+
+
+def _split(words: list[str]) -> tuple[str, list[str]]:
+    """The format and the sources: the first word is the format if it can be nothing else.
+
+    A format's name is one, even if a file has it, where a source follows; so is what is no file.
+    """
+    from tracereplay.trace import formats
+    from tracereplay.trace.convert import DETECT
+
+    if not words:
+        return DETECT, []
+    first, *others = words
+    named = first.partition(":")[0] in (DETECT, *formats.names())
+    if (named and others) or ((named or others) and not Path(first).exists()):
+        return first, others
+    return DETECT, words

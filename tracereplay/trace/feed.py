@@ -1,13 +1,12 @@
 """The rows of one run: every VM's trace on one clock, with dense ids, decoded ahead of the kernel.
 
-A *source* is one trace file read once for all the VMs that it drives.  Sources are merged by time; at
-equal times the source of the VM listed first goes first, and rows of one file keep their order.
+A *source* is one trace file read once for all the VMs that it drives.  Sources are merged by time
+(``merge``); at equal times the source of the VM listed first goes first.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from tracereplay.core import _jit
 from tracereplay.errors import TraceError
 from tracereplay.trace.ids import Ids, read_only
+from tracereplay.trace.merge import BATCH_ROWS, Placed, placed_rows
 from tracereplay.trace.reader import Batch, Trace
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ T = TypeVar("T")
 
 MOST_IDS = 2**31 - 2
 
-# 5 % less work than with half as many, a twentieth of the memory that a replay may take
-_BATCH_ROWS = 1 << 18
-_FEWEST_BATCH_ROWS = 1 << 13
 _RECYCLE_FROM = 1 << 20
 _MOST_EXPECTED = 1 << 20
 
@@ -50,14 +46,6 @@ class Rows(NamedTuple):
     wants_live: bool  # after these rows the feed waits for ``supply_live``
 
 
-class _Source(NamedTuple):
-    """A trace, the run's VM for each VM of it (−1: not in the run), and the shift of its clock."""
-
-    trace: Trace
-    vm_of: np.ndarray  # int32[VMs of the trace]
-    start: int
-
-
 class Feed:
     """All rows of the VMs ``vms``, driven by ``traces``.  Iterate once.
 
@@ -71,7 +59,7 @@ class Feed:
         vms: Sequence[VMConfig],
         traces: Mapping[str, Trace],
         *,
-        batch_rows: int = _BATCH_ROWS,
+        batch_rows: int = BATCH_ROWS,
         recycle_from: int = _RECYCLE_FROM,
     ) -> None:
         self._batch_rows = batch_rows
@@ -89,10 +77,7 @@ class Feed:
         self._closed = threading.Event()
 
     def __iter__(self) -> Iterator[Rows]:
-        # all sources are held at once, so each gets its share of the rows that may be in memory
-        fewest = min(self._batch_rows, _FEWEST_BATCH_ROWS)
-        batch_rows = max(self._batch_rows // len(self._sources), fewest)
-        for batch in merged([_rows(source, batch_rows) for source in self._sources]):
+        for batch in placed_rows(self._sources, self._batch_rows):
             rows = self._encode(batch)
             yield rows
             if rows.wants_live:
@@ -144,92 +129,19 @@ class Feed:
         )
 
 
-def _sources(vms: Sequence[VMConfig], traces: Mapping[str, Trace]) -> list[_Source]:
+def _sources(vms: Sequence[VMConfig], traces: Mapping[str, Trace]) -> list[Placed]:
     """One source for all VMs of a trace with the same start; a VM used twice opens another."""
-    sources: list[_Source] = []
+    sources: list[Placed] = []
     for index, vm in enumerate(vms):
         trace = traces[vm.trace]
         for source in sources:
             if source.trace is trace and source.start == vm.start and source.vm_of[vm.trace_vm] < 0:
                 break
         else:
-            source = _Source(trace, np.full(trace.n_vms, -1, np.int32), vm.start)
+            source = Placed(trace, np.full(trace.n_vms, -1, np.int32), vm.start)
             sources.append(source)
         source.vm_of[vm.trace_vm] = index
     return sources
-
-
-def _rows(source: _Source, batch_rows: int) -> Iterator[Batch]:
-    """The rows of a source that take part, with the run's VM numbers and clock."""
-    plain = len(source.vm_of) == 1 and source.vm_of[0] == 0 and source.start == 0
-    for batch in source.trace.batches(batch_rows=batch_rows):
-        yield batch if plain else _renumbered(batch, source)
-
-
-def _renumbered(batch: Batch, source: _Source) -> Batch:
-    vm = source.vm_of[batch.vm]
-    time = batch.time
-    if source.start:
-        if int(time[-1]) + source.start >= 2**64:
-            raise TraceError(f"start {source.start} moves the time past 2^64", source.trace.name, batch.row)
-        time = time + np.uint64(source.start)
-    taken = vm >= 0
-    if taken.all():
-        return batch._replace(vm=vm.astype(np.uint16), time=time)
-    chosen = (column[taken] for column in (time, vm.astype(np.uint16), *batch[3:]))
-    return Batch(batch.row, *chosen)
-
-
-def merged(streams: Sequence[Iterable[Batch]]) -> Iterator[Batch]:
-    """The batches of several sorted streams as one sorted stream; ties go to the earlier stream."""
-    if len(streams) == 1:
-        yield from (batch for batch in streams[0] if len(batch.time))
-        return
-    sources = [iter(stream) for stream in streams]
-    held: list[Batch | None] = [None] * len(sources)
-    row = 0
-    while True:
-        for i, source in enumerate(sources):
-            while held[i] is None and (batch := next(source, None)) is not None:
-                held[i] = batch if len(batch.time) else None
-        pieces = [(i, batch) for i, batch in enumerate(held) if batch is not None]
-        if not pieces:
-            return
-        batches = [batch for _, batch in pieces]
-        columns = [np.concatenate(column) for column in list(zip(*batches, strict=True))[1:]]
-        ends = np.cumsum([len(batch.time) for batch in batches])
-        heads = np.concatenate([[0], ends[:-1]])
-        order = np.empty(int(ends[-1]), np.int64)
-        taken = heads.copy()
-        n = _interleave()(columns[0], taken, ends, order)
-        yield Batch(row, *(column[order[:n]] for column in columns))
-        row += n
-        for (i, batch), head, end in zip(pieces, taken - heads, ends - heads, strict=True):
-            held[i] = None if head == end else Batch(0, *(column[head:] for column in batch[1:]))
-
-
-def interleave(time, heads, ends, order):
-    """Merge sorted runs of ``time`` until one is used up; advance ``heads``, return the rows ordered.
-
-    Run ``r`` is ``heads[r] … ends[r] − 1``.  Stops at the first run that ends, as its next rows are not
-    known yet.
-    """
-    n = 0
-    while True:
-        first = 0
-        for run in range(1, heads.shape[0]):
-            if time[heads[run]] < time[heads[first]]:
-                first = run
-        order[n] = heads[first]
-        n += 1
-        heads[first] += 1
-        if heads[first] == ends[first]:
-            return n
-
-
-@functools.cache
-def _interleave() -> _jit.Kernel:
-    return _jit.specialise(interleave)
 
 
 def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-
 from tracereplay.errors import TraceError
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.schema import COLUMNS, Op
+from tracereplay.trace.schema import COLUMNS
 from tracereplay.trace.source import ParquetSource, TableSource
 
 
@@ -50,39 +48,17 @@ def info(source: object, *, check: bool = True) -> dict[str, Any]:
 def _read_all(trace: Trace) -> tuple[dict[str, int] | None, str, tuple[int, ...] | None]:
     """Counts of the operations, health, footprints, from one pass; nothing is counted of a bad trace."""
     # Numba is behind it: not before it is needed.
-    from tracereplay.trace.ids import Ids
+    from tracereplay.trace.check import metadata
+    from tracereplay.trace.survey import survey
 
-    counts = np.zeros(len(Op), np.int64)
-    first, last = None, 0
     try:
-        ids = Ids(trace.n_vms)
-        for batch in trace.batches():
-            counts += np.bincount(batch.op, minlength=len(Op))
-            ids.encode(batch.page, batch.vm)
-            first = int(batch.time[0]) if first is None else first
-            last = int(batch.time[-1])
-        found = tuple(int(n) for n in ids.counts)
-        _compare(trace, found, (first or 0, last))
+        found = survey(trace)
     except TraceError as finding:
         return None, str(finding), None
-    return {op.name.lower(): int(counts[op]) for op in Op}, "ok", found
-
-
-def _compare(trace: Trace, footprints: tuple[int, ...], time_range: tuple[int, int]) -> None:
-    """TraceError where the metadata say otherwise than the rows."""
-    for index, (vm, pages) in enumerate(zip(trace.metadata.vms, footprints, strict=False)):
-        if vm.pages not in (None, pages):
-            raise TraceError(
-                f"metadata: vms[{index}].pages: found {vm.pages}; expected {pages} as "
-                "counted; write the trace again",
-                trace.name,
-            )
-    if trace.metadata.time_range not in (None, time_range):
-        raise TraceError(
-            f"metadata: time_range: found {list(trace.metadata.time_range or ())}; "
-            f"expected {list(time_range)} as in the rows; write the trace again",
-            trace.name,
-        )
+    verdict = metadata(trace, found)
+    if verdict.level == "error":
+        return None, verdict.text, None
+    return {op.name.lower(): n for op, n in found.ops.items()}, "ok", found.footprints
 
 
 def _n_vms(trace: Trace) -> int:

@@ -2,10 +2,11 @@
 
 A recorder is a module with a docstring whose first line says what it sees and at what cost, and
 
-- ``probe()``: raises CaptureError when this machine cannot run it, saying what is missing and what to install;
+- ``probe()``: raises CaptureError when this machine cannot run it, saying what is missing and what to
+  install;
 - ``record(command, outcome, *, …)``: runs the program and yields record batches (``time``, ``page``, ``op``,
   ``content``) in order while it runs; what is to be said of the recording it writes into ``outcome``.
-  KeyboardInterrupt ends the program, not the recording: what was seen until then is yielded as ever.
+  Ctrl-C ends the program, not the recording (``_interrupt``): what was seen until then is yielded as ever.
   Keyword-only arguments are the recorder's parameters.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,8 +103,8 @@ def capture(
             },
         }
 
-    rows = module.record(command, outcome, **given)
-    metadata = write_recorded(target, rows, said, force=force)
+    with closing(module.record(command, outcome, **given)) as rows:
+        metadata = write_recorded(target, rows, said, force=force)
     return Captured(metadata, outcome.exit_code, outcome.interrupted)
 
 

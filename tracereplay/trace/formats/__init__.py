@@ -33,6 +33,7 @@ describe = _READERS.describe
 defaults = _READERS.defaults
 parameters = _READERS.parameters
 parse = _READERS.parse
+defaults_for_writing = _WRITERS.defaults
 
 
 def writable() -> tuple[str, ...]:

@@ -137,6 +137,43 @@ def _kernel(read_line: Callable[..., int], jit: bool) -> _jit.Kernel:
     return _jit.specialise(scan, {"line": read_line}, tag=read_line.__module__.rpartition(".")[2], jit=jit)
 
 
+class Scanner:
+    """Reads blocks of text with a format's kernel; what the lines say stands in ``rows`` until the next step.
+
+    ``skipped`` counts the lines left out, by reason.
+    """
+
+    def __init__(self, read_line: Callable[..., int], *, jit: bool = True) -> None:
+        kinds = (np.uint64, np.uint64, np.uint64, np.uint8)
+        self.rows = Rows(*(np.zeros(_MOST_ROWS, kind) for kind in kinds))
+        self.skipped = np.zeros(MOST_REASONS, np.int64)
+        self._kernel = _kernel(read_line, jit)
+        self._state = np.zeros(4, np.int64)
+
+    def steps(self, text: np.ndarray) -> Iterator[int]:
+        """Rows written in each step, until the lines of ``text`` (read-only uint8) end or one is bad."""
+        self._state[_AT] = 0
+        self._state[_STATUS] = _FULL
+        while self._state[_STATUS] == _FULL:
+            self._kernel(text, self.rows, self._state, self.skipped)
+            yield int(self._state[_ROWS])
+
+    @property
+    def at(self) -> int:
+        """Where in the text the first line begins that was not read."""
+        return int(self._state[_AT])
+
+    @property
+    def line(self) -> int:
+        """Lines read, a bad one included."""
+        return int(self._state[_LINE])
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last line read was bad."""
+        return bool(self._state[_STATUS] == _REFUSED)
+
+
 def records(
     sources: Sequence[Source],
     findings: Findings,
@@ -151,26 +188,19 @@ def records(
 
     TraceError names file and line of the first that is not ``expected``.
     """
-    kernel = _kernel(read_line, jit)
-    rows = Rows(*(np.zeros(_MOST_ROWS, kind) for kind in (np.uint64, np.uint64, np.uint64, np.uint8)))
-    skipped = np.zeros(MOST_REASONS, np.int64)
     for source in sources:
-        state = np.zeros(4, np.int64)
-        for text in _whole_lines(source):
-            state[_AT] = 0
-            while True:
-                kernel(text, rows, state, skipped)
-                if state[_STATUS] == _REFUSED:
-                    source.refuse_line(int(state[_LINE]), _quoted(text, int(state[_AT])), expected)
-                if n := int(state[_ROWS]):
-                    yield Records(**{name: getattr(rows, name)[:n].copy() for name in columns})
-                if state[_STATUS] == _MORE:
-                    break
-    for why, count in zip(skips, skipped, strict=False):
-        findings.skip(why, int(count))
+        scanner = Scanner(read_line, jit=jit)
+        for text in whole_lines(source):
+            for n in scanner.steps(text):
+                if scanner.refused:
+                    source.refuse_line(scanner.line, _quoted(text, scanner.at), expected)
+                if n:
+                    yield Records(**{name: getattr(scanner.rows, name)[:n].copy() for name in columns})
+        for why, count in zip(skips, scanner.skipped, strict=False):
+            findings.skip(why, int(count))
 
 
-def _whole_lines(source: Source) -> Iterator[np.ndarray]:
+def whole_lines(source: Source) -> Iterator[np.ndarray]:
     """Blocks of text that end with a line's end, as read-only uint8 arrays."""
     rest = b""
     for block in source.blocks():

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from tracereplay.errors import TraceError
+from tracereplay.trace.schema import MAX_VMS
+
 Array = np.ndarray
+
+MOST_PAGES = 1 << 22
+"""Most pages that one access can touch: 16 GiB of pages of 4 KiB."""
+_PAGES_AT_ONCE = 1 << 20
 
 
 class Records(NamedTuple):
@@ -54,6 +62,10 @@ class Findings:
 
     def vm(self, name: str) -> int:
         """Index of the VM of this name; a new one for a new name."""
+        if len(self._vms) == MAX_VMS and name not in self._vms:
+            raise TraceError(
+                f"found the VM {name} after {MAX_VMS} others; expected no more: import a part of the trace"
+            )
         return self._vms.setdefault(name, len(self._vms))
 
     @property
@@ -65,13 +77,11 @@ class Findings:
 def tables(batches: Iterator[Records], findings: Findings, page_size: int) -> Iterator[pa.RecordBatch]:
     """Rows of a trace: one per page that an access touches, times counted from the first one.
 
-    A time below the one before it is raised to that, and counted as ``out of order`` in ``findings.said``.
+    A time below the one before it is raised to that, and counted in ``findings.said``.
     """
     clock = _Clock(findings)
-    for records in batches:
-        if not len(records.address):
-            continue
-        page, of_record = _pages(records, 1 if findings.blocks else page_size)
+    for records in _bounded(batches, findings, page_size):
+        page, of_record = pages_touched(records, 1 if findings.blocks else page_size)
         columns: dict[str, Any] = {"page": page}
         if records.time is not None:
             columns["time"] = _spread(clock.counted(records.time), of_record)
@@ -84,7 +94,23 @@ def tables(batches: Iterator[Records], findings: Findings, page_size: int) -> It
         yield pa.record_batch(columns)
 
 
-def _pages(records: Records, page_size: int) -> tuple[Array, Array | None]:
+def _bounded(batches: Iterator[Records], findings: Findings, page_size: int) -> Iterator[Records]:
+    """The same in batches that are not empty and touch few pages at a time, however long their ranges are."""
+    for records in batches:
+        if records.size is None or not len(records.address):
+            cuts = [0, len(records.address)]
+        else:
+            pages = records.size // np.uint64(1 if findings.blocks else page_size)
+            if (most := int(pages.max())) > MOST_PAGES:
+                raise TraceError(f"found an access of {most} pages; expected at most {MOST_PAGES}")
+            group = np.cumsum(pages) // np.uint64(_PAGES_AT_ONCE)
+            cuts = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(pages)]
+        for begin, end in pairwise(cuts):
+            if begin < end:
+                yield Records(*(None if column is None else column[begin:end] for column in records))
+
+
+def pages_touched(records: Records, page_size: int) -> tuple[Array, Array | None]:
     """The pages touched, and, where some record touches several, the record of each."""
     unit = np.uint64(page_size)
     first = records.address // unit

@@ -10,7 +10,6 @@ Adding one is adding a file here and a test that the trace has the statistics as
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -20,7 +19,8 @@ import pyarrow as pa
 from tracereplay import __version__
 from tracereplay.catalog import Catalog
 from tracereplay.errors import UsageError
-from tracereplay.trace.schema import METADATA_KEY, Metadata
+from tracereplay.trace.schema import Metadata
+from tracereplay.trace.stream import stream
 
 _CATALOG = Catalog(__name__, "generator", "generate", hyphens=True)
 
@@ -48,11 +48,5 @@ def synth(kind: str, **params: Any) -> pa.RecordBatchReader:
         made = get(name).generate(**given)
     except ValueError as error:
         raise UsageError(f"synth: {error}") from None
-    first = next(made.batches)
     source = {"tool": f"tracereplay synth {name}", "version": __version__, "parameters": given}
-    text = replace(made.metadata, source=source).to_json()
-    schema = first.schema.with_metadata({METADATA_KEY: text.encode()})
-    rows = itertools.chain([first], made.batches)
-    return pa.RecordBatchReader.from_batches(
-        schema, (b.replace_schema_metadata(schema.metadata) for b in rows)
-    )
+    return stream(made.batches, replace(made.metadata, source=source))

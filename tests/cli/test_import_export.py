@@ -1,0 +1,174 @@
+"""``import`` and ``export``: which word is the format, what is said, and what is left out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from process import tracereplay
+
+import tracereplay as tr
+from tracereplay.trace import formats
+
+TEXT = b"0041f7a0 R\n13f5e2c0 W\n"
+
+
+@pytest.fixture
+def here(command, tmp_path):
+    """A directory with a text, a file that is called like a format, and one that could be anything."""
+    (tmp_path / "log.txt").write_bytes(TEXT)
+    (tmp_path / "more.txt").write_bytes(TEXT)
+    (tmp_path / "plain").write_bytes(b"1\n2\n*\n")
+    (tmp_path / "prose").write_bytes(b"It was a dark and stormy night.\n")
+    return tmp_path
+
+
+SAID = {
+    "a format": (["memsim", "log.txt"], "2 rows of 1 VM(s) written to t.parquet\n"),
+    "none": (["log.txt"], "read as memsim\n2 rows of 1 VM(s) written to t.parquet\n"),
+    "none, two files": (["log.txt", "more.txt"], "read as memsim\n4 rows of 1 VM(s) written to t.parquet\n"),
+    "auto": (["auto", "log.txt"], "read as memsim\n2 rows of 1 VM(s) written to t.parquet\n"),
+    "a file called like a format": (
+        ["plain"],
+        "read as plain\n2 rows of 1 VM(s) written to t.parquet\nleft out: 1 checkpoint lines (*)\n",
+    ),
+    "a format and a file called like it": (
+        ["plain", "plain"],
+        "2 rows of 1 VM(s) written to t.parquet\nleft out: 1 checkpoint lines (*)\n",
+    ),
+    "parameters": (["csv:header=false,page=1", "plain"], 't.parquet:3: found "*"'),
+}
+
+
+@pytest.mark.parametrize("case", [case for case in SAID if case != "parameters"])
+def test_what_is_said(command, here, case):
+    """The format, if it was told from the content; rows; records left out, by reason.  Nothing on stdout."""
+    words, said = SAID[case]
+    assert command("import", *words, "-o", "t.parquet") == (0, "", said)
+    assert command("import", *words, "-o", "t.parquet", "--force", "-q") == (0, "", "")
+
+
+REFUSED = {
+    "a misspelt format": (["memsmi", "log.txt"], 2, 'import: found "memsmi"; expected one of'),
+    "a misspelt file": (
+        ["lgo.txt"],
+        3,
+        "lgo.txt: cannot be read (No such file or directory); check the path",
+    ),
+    "a misspelt second file": (
+        ["log.txt", "mroe.txt"],
+        3,
+        "mroe.txt: cannot be read (No such file or directory)",
+    ),
+    "a format alone": (
+        ["memsim"],
+        2,
+        "import: expected a source and -o FILE, as in: import lackey log.gz -o t",
+    ),
+    "nothing": ([], 2, "import: expected a source and -o FILE"),
+    "prose": (["prose"], 3, "prose: the format cannot be told: its beginning is none that is known; name it"),
+    "a bad line": (
+        ["memsim", "log.txt", "prose"],
+        3,
+        'prose:1: found "It was a dark and stormy night."; expected',
+    ),
+    "a bad parameter": (["csv:header=no", "plain"], 2, "import: parameter header of format csv: found"),
+    "a page size": (["log.txt", "--page-size", "4KB!"], 2, "--page-size: found"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_imports(command, files, here, case):
+    """One message, an exit code, nothing left behind."""
+    words, code, message = REFUSED[case]
+    before = files()
+    done = command("import", *words, "-o", "t.parquet")
+    assert (done.code, done.out) == (code, "")
+    assert done.err.splitlines()[-1].startswith(f"tracereplay: {message}")
+    assert files() == before
+
+
+def test_a_suggestion_for_a_format(command, here):
+    """The nearest name, after all that there are."""
+    assert 'did you mean "memsim"?' in command("import", "memsmi", "log.txt", "-o", "t.parquet").err
+
+
+def test_what_is_to_be_known_of_a_recording(command, here):
+    """Page faults are no accesses, and time does not run backwards: both are said."""
+    (here / "p.txt").write_text("a 1/1 2.000000: page-faults: 1000 0\na 1/1 1.000000: page-faults: 2000 0\n")
+    assert set(command("import", "p.txt", "-o", "t.parquet").err.splitlines()) == {
+        "read as perf-script",
+        "2 rows of 1 VM(s) written to t.parquet",
+        "fidelity: page faults, not accesses: first touches",
+        "times raised to the one before: 1",
+    }
+
+
+def test_json_is_the_metadata(command, here):
+    """Valid JSON on standard output, the talk elsewhere."""
+    done = command(
+        "import", "plain", "plain", "--name", "web", "--family", "linux", "-o", "t.parquet", "--json"
+    )
+    found = json.loads(done.out)
+    assert found == tr.open_trace(here / "t.parquet").metadata.to_dict()
+    assert found["vms"] == [{"name": "web", "family": "linux", "pages": 2}]
+    assert found["source"]["skipped"] == {"checkpoint lines (*)": 1}
+
+
+def test_from_standard_input(here):
+    """A pipe, with and without a format."""
+    for words in (["memsim", "-"], ["-"]):
+        line = ["import", *words, "-o", str(here / "t.parquet"), "--force", "-q"]
+        done = tracereplay(*line, stdin=TEXT)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert tr.open_trace(here / "t.parquet").n_rows == 2
+
+
+@pytest.mark.parametrize("verb", ["import", "export"])
+def test_the_list(command, verb):
+    """Every format with a sample and what it is, within 80 columns; the same for programs."""
+    names = formats.names() if verb == "import" else formats.writable()
+    done = command(verb, "--list")
+    assert done.code == 0
+    assert max(map(len, done.out.splitlines())) <= 80
+    first = [line.split()[0] for line in done.out.splitlines() if line[:1] == " " and line[1:2].strip()]
+    assert [word for word in first if word in names] == list(names)
+    flat = " ".join(done.out.split())
+    listed = json.loads(command(verb, "--list", "--json").out)
+    assert [entry["format"] for entry in listed] == list(names)
+    for entry in listed:
+        assert f"sample: {' '.join(entry['sample'].split())}" in flat
+
+
+def test_export_says_what_it_leaves_out(command, here):
+    """Rows written, FREE rows, columns; --json counts them for programs."""
+    tr.write_trace(
+        here / "t.parquet", {"page": [1, 2, 1], "op": [0, 1, 2], "time": [0, 1, 5]}, time_unit="ns"
+    )
+    assert command("export", "plain", "t.parquet", "-o", "a.txt") == (
+        0,
+        "",
+        "2 rows written to a.txt\n"
+        "left out: 1 FREE rows, which this format has not\n"
+        "left out: time, op, which this format cannot say\n",
+    )
+    assert command("export", "csv", "t.parquet", "-o", "a.csv") == (0, "", "3 rows written to a.csv\n")
+    done = command("export", "memsim", "t.parquet", "-o", "b.txt", "--json", "-q")
+    assert json.loads(done.out) == {"rows": 2, "frees_left_out": 1, "columns_left_out": ["time"]}
+    assert (here / "b.txt").read_bytes() == b"00001000 R\n00002000 W\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "export: expected a format, a trace and -o FILE, as in: export memsim t.parquet -o t.txt"),
+        (["plian", "t.parquet", "-o", "a"], 'export: found "plian"; expected one of'),
+        (["msr", "t.parquet", "-o", "a"], 'export: found "msr"; expected one of'),
+    ],
+)
+def test_refused_exports(command, here, words, message):
+    """What was expected, with exit code 2."""
+    tr.write_trace(here / "t.parquet", {"page": [1]})
+    done = command("export", *words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"tracereplay: {message}")

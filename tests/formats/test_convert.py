@@ -1,0 +1,204 @@
+"""Import and export as functions: names, targets, several sources, and what became of every record."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+from formats.importing import columns, imported
+
+import tracereplay as tr
+from tracereplay.errors import TraceError, UsageError
+from tracereplay.trace import formats, open_trace, write_trace
+from tracereplay.trace.convert import export_trace, import_trace
+from tracereplay.trace.formats._records import MOST_PAGES, Findings, Records, tables
+
+ROWS = {
+    "time": [0, 10, 10, 25],
+    "page": [3, 2**40, 3, 0],
+    "op": [1, 0, 2, 3],
+    "content": [None, 0, 2**62, 7],
+}
+
+
+@pytest.fixture
+def trace(tmp_path):
+    write_trace(tmp_path / "t.parquet", ROWS, time_unit="ns", vms=["web"])
+    return tmp_path / "t.parquet"
+
+
+# ---- import ---------------------------------------------------------------------------------------
+
+
+def test_what_a_trace_says_of_its_source(tmp_path):
+    """The format with its parameters, the files, the counts; names as given, or the file's."""
+    (tmp_path / "web.lis.gz").write_bytes(gzip.compress(b"1 2 0 1\n9 0 0 2\n"))
+    target = tmp_path / "t.parquet"
+    metadata = import_trace("auto", tmp_path / "web.lis.gz", target, family="linux", page_size=8192)
+    assert metadata.source == {
+        "tool": "tracereplay import arc",
+        "version": tr.__version__,
+        "files": ["web.lis.gz"],
+        "parameters": {},
+        "skipped": {"ranges of no blocks": 1},
+    }
+    assert [(vm.name, vm.family, vm.pages) for vm in metadata.vms] == [("web", "linux", 2)]
+    assert metadata.page_size == 8192
+    assert open_trace(target).metadata == metadata
+    named = import_trace("arc", tmp_path / "web.lis.gz", target, name="db", force=True)
+    assert named.vms[0].name == "db"
+
+
+def test_parameters_as_words_or_keywords(tmp_path):
+    """``csv:page=x`` and ``csv`` with page="x" are the same, and both are kept."""
+    (tmp_path / "t.csv").write_bytes(b"x\n1\n")
+    words = import_trace("csv:page=x", tmp_path / "t.csv", tmp_path / "a")
+    keywords = import_trace("csv", tmp_path / "t.csv", tmp_path / "b", page="x")
+    assert words == keywords
+    assert words.source["parameters"] == {"page": "x"}
+
+
+REFUSED = {
+    "no such format": (UsageError, "memsmi", ["t.txt"], 'import: found "memsmi"; .* did you mean "memsim"'),
+    "no parameters": (
+        UsageError,
+        "memsim:base=10",
+        ["t.txt"],
+        'found parameter "base"; expected none: format memsim',
+    ),
+    "no source": (UsageError, "memsim", [], "import: found no source; expected at least one file"),
+    "no such file": (TraceError, "memsim", ["u.txt"], r"u.txt: cannot be read \(No such file or directory\)"),
+    "a directory": (TraceError, "auto", ["."], r"a directory; say which format it is"),
+    "another format": (TraceError, "plain", ["t.txt"], 't.txt:1: found "0041f7a0 R"; expected a page number'),
+    "a bad second file": (
+        TraceError,
+        "memsim",
+        ["t.txt", "x.txt"],
+        'x.txt:1: found "x"; expected an address',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_imports(tmp_path, monkeypatch, case):
+    """What was wrong is told, and nothing is left under the target's name or beside it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.txt").write_bytes(b"0041f7a0 R\n")
+    (tmp_path / "x.txt").write_bytes(b"x\n")
+    error, format, sources, message = REFUSED[case]
+    with pytest.raises(error, match=message):
+        import_trace(format, sources, "t.parquet")
+    assert {path.name for path in tmp_path.iterdir()} == {"t.txt", "x.txt"}
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    """Neither by an import nor by an export; with force, both are."""
+    (tmp_path / "t.txt").write_bytes(b"0041f7a0 R\n")
+    import_trace("auto", tmp_path / "t.txt", tmp_path / "t.parquet")
+    for call in (
+        lambda **force: import_trace("auto", tmp_path / "t.txt", tmp_path / "t.parquet", **force),
+        lambda **force: export_trace("plain", tmp_path / "t.parquet", tmp_path / "t.txt", **force),
+    ):
+        with pytest.raises(TraceError, match="exists already; give another name, or force to replace it"):
+            call()
+        call(force=True)
+    assert (tmp_path / "t.txt").read_bytes() == b"1055\n"
+
+
+def test_progress_is_of_the_files_bytes(tmp_path):
+    """As they lie there, compressed; the last word is that all are read."""
+    content = gzip.compress(b"".join(b"%d\n" % (i * i) for i in range(100_000)))
+    (tmp_path / "t.gz").write_bytes(content)
+    heard = []
+    import_trace("plain", tmp_path / "t.gz", tmp_path / "t.parquet", progress=lambda *now: heard.append(now))
+    assert heard[-1] == (len(content), len(content))
+    assert heard == sorted(heard)
+
+
+# ---- ranges, clocks ---------------------------------------------------------------------------------
+
+
+def array(*values):
+    return np.array(values, np.uint64)
+
+
+def test_ranges_end_with_the_address_space():
+    """A size that would go beyond it touches the last page alone; size 0 touches one."""
+    last = 2**64 - 1
+    records = Records(array(last - 4095, last, 0), array(10_000, 2, 0))
+    rows = [b.to_pydict() for b in tables(iter([records]), Findings(), 4096)]
+    assert rows == [{"page": [last // 4096, last // 4096, 0]}]
+
+
+def test_a_range_without_measure_is_refused():
+    """Before it fills the memory."""
+    records = Records(array(1, 2), array(1, MOST_PAGES + 1))
+    with pytest.raises(
+        TraceError, match=f"found an access of {MOST_PAGES + 1} pages; expected at most {MOST_PAGES}"
+    ):
+        list(tables(iter([records]), Findings(blocks=True), 4096))
+
+
+@pytest.mark.parametrize("sizes", [[1] * 5, [3 << 20, 1, 1], [1, 1 << 20, 1 << 20, 5]])
+def test_batches_are_cut_between_ranges(sizes):
+    """Whatever their lengths, all pages come in order, with the time of their range."""
+    starts = np.cumsum([0, *sizes])
+    records = Records(array(*starts[:-1]), array(*sizes), time=array(*range(len(sizes))))
+    batches = list(tables(iter([Records(array()), records]), Findings(blocks=True), 4096))
+    page = np.concatenate([batch["page"].to_numpy() for batch in batches])
+    time = np.concatenate([batch["time"].to_numpy() for batch in batches])
+    assert np.array_equal(page, np.arange(starts[-1]))
+    assert np.array_equal(time, np.repeat(np.arange(len(sizes)), sizes))
+
+
+# ---- export ---------------------------------------------------------------------------------------
+
+LOST = {
+    "csv": (4, 0, [], ROWS | {"vm": [0] * 4}),
+    "memsim": (3, 1, ["time", "content"], {"page": [3, 2**40, 0], "op": [1, 0, 0]}),
+    "plain": (3, 1, ["time", "op", "content"], {"page": [3, 2**40, 0]}),
+}
+
+
+@pytest.mark.parametrize("format", LOST)
+def test_export_and_back(tmp_path, trace, format):
+    """What the format can say comes back; what it cannot is counted or named."""
+    rows, frees, lost, expected = LOST[format]
+    found = export_trace(format, trace, tmp_path / "t.txt")
+    assert found == {"rows": rows, "frees_left_out": frees, "columns_left_out": lost}
+    assert imported(tmp_path, format, (tmp_path / "t.txt").read_bytes())[1] == expected
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_every_writable_format_is_tried(name):
+    """A new exporter needs a round trip: here, or in its own test."""
+    assert not hasattr(formats.get(name), "write") or name in {*LOST, "oracleGeneral"}
+
+
+def test_one_vm_of_several(tmp_path):
+    """Formats without VMs take one; those with them take all, or one."""
+    write_trace(tmp_path / "t.parquet", {"page": [1, 2, 3], "vm": [0, 1, 0]})
+    trace, target = tmp_path / "t.parquet", tmp_path / "t.txt"
+    with pytest.raises(
+        UsageError, match="export: found 2 VMs; expected one, as plain has none: choose with --vm"
+    ):
+        export_trace("plain", trace, target)
+    with pytest.raises(UsageError, match="export: found VM 2; expected 0 to 1"):
+        export_trace("plain", trace, target, vm=2)
+    assert export_trace("plain", trace, target, vm=0)["rows"] == 2
+    assert target.read_bytes() == b"1\n3\n"
+    assert export_trace("csv", trace, target, vm=1, force=True)["rows"] == 1
+    assert columns(trace)["page"] == [1, 2, 3]
+
+
+def test_refused_exports(tmp_path, trace):
+    """No such format, one that cannot be written, no such parameter; no file is made."""
+    for format, message in {
+        "memsmi": 'export: found "memsmi"; expected one of .* did you mean "memsim"',
+        "arc": 'export: found "arc"; expected one of',
+        "csv:page=x": 'export: found "page"; expected "delimiter"',
+    }.items():
+        with pytest.raises(UsageError, match=message):
+            export_trace(format, trace, tmp_path / "t.txt")
+    assert list(tmp_path.iterdir()) == [trace]

@@ -1,0 +1,85 @@
+"""Other tools' Parquet: columns of any name, and what is no such file."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from formats.importing import imported, refused
+
+from tracereplay.errors import TraceError, UsageError
+from tracereplay.trace import write_trace
+from tracereplay.trace.convert import import_trace
+
+
+def parquet(**columns: object) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+EXAMPLE = parquet(page=[7, 8, 7], op=["R", "W", "R"], other=[0.5, 1.5, 2.5])
+
+
+def test_columns_are_renamed(tmp_path):
+    """Integers of any width, texts, categories, nulls where a content may be unknown; others are not kept."""
+    content = parquet(
+        vpn=pa.array([7, 8, 7], pa.int16()),
+        ts=pa.array([1.5, 2.0, 2.25]),
+        tenant=pa.array(["b", "a", "b"]).dictionary_encode(),
+        rw=[0, 1, 0],
+        hash=pa.array([None, 5, 2**64 - 1], pa.uint64()),
+    )
+    format = "parquet:page=vpn,time=ts,vm=tenant,op=rw,content=hash,time_unit=s"
+    metadata, rows = imported(tmp_path, format, content)
+    assert rows == {
+        "page": [7, 8, 7],
+        "time": [0, 500_000_000, 750_000_000],
+        "vm": [0, 1, 0],
+        "op": [0, 1, 0],
+        "content": [None, 5, 2**64 - 1],
+    }
+    assert [vm.name for vm in metadata.vms] == ["b", "a"]
+
+
+def test_bytes_that_cross_pages(tmp_path):
+    """An address and a size in bytes, of several files in order."""
+    one, two = parquet(a=[4095, 8192], n=[2, 1]), parquet(a=[0], n=[4096])
+    assert imported(tmp_path, "parquet:address=a,size=n", one, two)[1] == {"page": [0, 1, 2, 0]}
+
+
+BAD = {
+    "negative": (parquet(page=[1, -1]), 'source0: row 1: found -1 in column page; expected a whole number from 0 to'),
+    "null": (parquet(page=[1, None, 2]), "source0: row 1: found nothing in column page; expected a whole number"),
+    "fraction": (parquet(page=[1.0, 2.0, 2.5]), "source0: row 2: found 2.5 in column page; expected a whole number"),
+    "op": (parquet(page=[1, 2], op=[0, 9]), "source0: row 1: found 9 in column op; expected read, write, free"),
+    "cut": (EXAMPLE[:-40], "source0: damaged or cut off ("),
+    "text": (b"page\n1\n", "source0: damaged or cut off ("),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_named(tmp_path, case):
+    """File, row, column, found and expected; no file is left."""
+    content, message = BAD[case]
+    assert refused(tmp_path, "parquet", content).startswith(message)
+
+
+def test_a_column_that_is_not_there(tmp_path):
+    """Those that are, and how to say which it is."""
+    expected = (
+        r'column page: found "page"; expected one of "lbn", "pages"; did you mean "pages"\?; say which: page='
+    )
+    with pytest.raises(UsageError, match=expected):
+        imported(tmp_path, "parquet", parquet(lbn=[1], pages=[2]))
+
+
+def test_a_trace_is_no_foreign_file(tmp_path):
+    """It would lose what it says of itself, and needs no import."""
+    write_trace(tmp_path / "t.parquet", {"page": [1]})
+    with pytest.raises(
+        TraceError, match=r"t.parquet: found a trace; expected another tool's file; a trace can"
+    ):
+        import_trace("auto", tmp_path / "t.parquet", tmp_path / "u.parquet")

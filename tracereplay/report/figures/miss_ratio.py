@@ -1,0 +1,59 @@
+"""LRU miss ratio of each VM by its memory.
+
+What an LRU memory of each size would miss of a VM's accesses, exactly (Mattson and others 1970); the memory
+that the VM had in the run is marked.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tracereplay.report import style
+from tracereplay.report.figures import Extras
+from tracereplay.report.figures._bins import MOST_VMS
+from tracereplay.result import Result
+
+NEEDS = ("miss_ratio",)
+COLOURS = (*style.SERIES[:-1], style.INK)
+LINES = ("-", "--", "-.", ":", "-", "--", "-.")
+
+
+def data(result: Result, extras: Extras) -> pd.DataFrame | None:
+    """Bytes of memory and miss ratio, rows per VM and size; of the first MOST_VMS VMs.
+
+    None where no trace could be read.
+    """
+    found = extras.get("miss_ratio")
+    if found is None:
+        return None
+    vms = list(found["vm"].unique())
+    table = found[found["vm"].isin(vms[:MOST_VMS])].set_index("vm")
+    table["size"] = table["size_pages"] * found.attrs["page_size"]
+    table.attrs = {**found.attrs, "left_out": max(len(vms) - MOST_VMS, 0)}
+    return table
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    """A line per VM over the logarithm of the size, a dot at the VM's memory."""
+    figure, axes = style.panel("", "memory", "miss ratio")
+    curves = data.groupby("vm", sort=False)
+    for (vm, curve), colour, line in zip(curves, COLOURS, LINES, strict=False):
+        axes.plot(curve["size"], curve["miss_ratio"], color=colour, linestyle=line, label=str(vm))
+        had = curve[curve["size_pages"] == data.attrs["memory"][vm]]
+        axes.plot(had["size"], had["miss_ratio"], "o", color=colour)
+    axes.plot([], [], "o", color=style.GREY, label="its memory")
+    axes.set_xscale("log", base=2)
+    style.octaves(axes.xaxis)
+    axes.set_ylim(0, float(data["miss_ratio"].max()) * 1.05)
+    style.legend_beside(axes)
+    return figure
+
+
+def caption(data: pd.DataFrame) -> str:
+    left_out = data.attrs["left_out"]
+    return (
+        "Misses of an LRU memory, first touches included, as a share of the rows of the VM's trace, by "
+        "memory in bytes (logarithmic); dots: the VM's memory in the run. A reduced trace has left out most "
+        "hits." + (f" {left_out} more VMs are not shown." if left_out else "")
+    )

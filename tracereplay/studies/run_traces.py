@@ -1,0 +1,234 @@
+"""What only its traces can tell of a run: read again from where the run found them.
+
+A trace that is gone, has changed or lived in memory is left out, and said to be.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tracereplay.analysis.heat import heat as heat_of
+from tracereplay.analysis.stack_distance import StackDistances
+from tracereplay.core import _jit
+from tracereplay.errors import ResultError, TraceError
+from tracereplay.provenance import _unchanged
+from tracereplay.report import figures
+from tracereplay.report.figures._bins import BINS
+from tracereplay.result import Result
+from tracereplay.trace.ids import Ids, read_only
+from tracereplay.trace.reader import Trace
+from tracereplay.trace.schema import Op
+
+MOST_ROWS = 20_000_000
+"""Rows of a trace that is still read: more take too long for a look at a run."""
+SIZES = 200
+"""At most so many sizes of memory."""
+HEAT_VMS, HEAT_TIMES, HEAT_PAGES = 7, 240, 120
+"""At most so many VMs in the heat map, bins of time, and bins of pages of each."""
+FREE = int(Op.FREE)
+
+
+class Sources(NamedTuple):
+    """The traces of a run by the names that its VMs use, and why the others are not among them."""
+
+    traces: dict[str, Trace]
+    warnings: tuple[str, ...]
+
+
+def sources(result: Result) -> Sources:
+    """Open what the run has read, as far as it is still there and unchanged."""
+    traces, warnings = {}, []
+    for key, found in result.provenance["inputs"].items():
+        if found["path"] is None:
+            warnings.append(f"input {key} was a table in memory: what its rows would show is missing")
+        elif found["rows"] > MOST_ROWS:
+            warnings.append(
+                f"input {key} has {found['rows']:,} rows, more than {MOST_ROWS:,}: it was not read"
+            )
+        else:
+            try:
+                traces[key] = _unchanged(key, found)
+            except (ResultError, TraceError) as error:
+                warnings.append(str(error))
+    return Sources(traces, tuple(warnings))
+
+
+def extras(result: Result, *, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+    """The TABLES by name (``only`` those named, else all); none when no trace can be read.
+
+    ``attrs`` of each say units and, as ``warnings``, what is missing.
+    """
+    found = sources(result)
+    if not found.traces:
+        return {}
+    tables = {name: TABLES[name](result, found.traces) for name in (TABLES if only is None else only)}
+    for table in tables.values():
+        table.attrs["warnings"] = found.warnings
+    return tables
+
+
+def figure_data(result: Result, kind: str) -> pd.DataFrame:
+    """The table behind a figure of the run, its traces read where that needs them.
+
+    ResultError when the run has no such figure: says why, and what to run instead.
+    """
+    needs = figures.needs(kind)
+    tables = extras(result, only=needs) if needs else {}
+    if needs and not tables:
+        why = "; ".join(sources(result).warnings)
+        raise ResultError(f"no figure {kind}: it reads the run's traces, and none is there to read: {why}")
+    data = figures.data(kind, result, tables)
+    if data is None:
+        raise ResultError(f"no figure {kind}: {figures.get(kind).ABSENT}")
+    return data
+
+
+def working_set(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
+    """Distinct pages that each VM touches in each window of time (Denning 1968: W(t, τ), t the window's end).
+
+    Windows are the bins of the other figures, or, of a run without ticks, BINS of them.
+    Index ``time``: the end of a window, in the traces' unit from the run's first access.  Columns: VMs.
+    ``attrs``: ``bin`` (τ), ``time_unit``, ``page_size``; ``exact_above``, the pages below which a reduced
+    trace may have left out some, 0 if none is reduced.
+    """
+    machine = result.machine
+    span = machine["last_time"] - machine["first_time"] + 1
+    step = machine["tick"] * machine["timeline_every"] or 1
+    window = max(-(-((span - 1) // step) // BINS), 1) * step
+    counted = {
+        (key, start): count_touched(traces[key], machine["first_time"] - start, window, -(-span // window))
+        for key, start in {(vm["trace"], vm["start"]) for vm in _driven(result, traces)}
+    }
+    columns = {
+        vm["name"]: counted[vm["trace"], vm["start"]][vm["trace_vm"]] for vm in _driven(result, traces)
+    }
+    ends = np.minimum(np.arange(1, -(-span // window) + 1) * window, span)
+    table = pd.DataFrame(columns, index=pd.Index(ends, name="time"))
+    table.attrs = {
+        "bin": window,
+        "time_unit": machine["time_unit"],
+        "page_size": machine["page_size"],
+        "exact_above": max(trace.metadata.exact_above or 0 for trace in traces.values()),
+    }
+    return table
+
+
+def count_touched(trace: Trace, first: int, window: int, n_windows: int) -> np.ndarray:
+    """Distinct pages per VM of a trace and window, int64[VMs, windows]; ``first`` is where windows begin."""
+    ids, seen = Ids(trace.n_vms), np.zeros(0, np.int64)
+    counts = np.zeros((trace.n_vms, n_windows), np.int64)
+    for batch in trace.batches(("time", "vm", "page", "op")):
+        pages = ids.encode(batch.page, batch.vm)
+        if len(ids) > len(seen):
+            seen = np.concatenate([seen, np.full(len(ids), -1, np.int64)])  # at least doubled
+        windows = ((batch.time.astype(np.int64) - first) // window).clip(0, n_windows - 1)
+        _kernel()((windows, read_only(batch.vm), pages, read_only(batch.op)), seen, counts)
+    return counts
+
+
+def count_first_touches(rows, seen, counts):
+    """Count a page once in each window; ``seen`` holds the last window of each page, −1 before any."""
+    windows, vm, page, op = rows
+    for i in range(windows.shape[0]):
+        now = windows[i]
+        if op[i] != FREE and seen[page[i]] != now:
+            seen[page[i]] = now
+            counts[vm[i], now] += 1
+
+
+@functools.cache
+def _kernel() -> _jit.Kernel:
+    return _jit.specialise(count_first_touches)
+
+
+def miss_ratio(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
+    """LRU misses of each VM by memory size, exact, at up to SIZES sizes: ``vm size_pages misses miss_ratio``.
+
+    Ratios are of the trace's rows, frees left out.  A reduced trace's curve begins where it is exact.
+    ``attrs``: ``page_size``; ``memory``, pages of each VM.
+    """
+    curves, memory = [], {}
+    hits = {key: hits_by_distance(trace) for key, trace in traces.items()}
+    for vm in _driven(result, traces):
+        memory[vm["name"]] = vm["pages"]
+        found = hits[vm["trace"]][vm["trace_vm"]]
+        sizes = _sizes(traces[vm["trace"]].metadata.exact_above or 1, len(found) - 1, vm["pages"])
+        misses = found.sum() - np.append(0, found[1:].cumsum())[np.minimum(sizes, len(found) - 1)]
+        curve = {"vm": vm["name"], "size_pages": sizes, "misses": misses, "miss_ratio": misses / found.sum()}
+        curves.append(pd.DataFrame(curve))
+    table = pd.concat(curves, ignore_index=True)
+    table.attrs = {"memory": memory, "page_size": result.machine["page_size"]}
+    return table
+
+
+def _sizes(first: int, last: int, memory: int) -> np.ndarray:
+    """Sizes from ``first`` to ``last`` in even ratios, and ``memory`` where it is not below them."""
+    spaced = np.geomspace(first, max(first, last, memory), SIZES - 1).round().astype(np.int64)
+    return np.union1d(spaced, max(memory, first))
+
+
+def hits_by_distance(trace: Trace) -> list[np.ndarray]:
+    """Per VM of a trace, how many accesses have each LRU stack distance: [first touches, 0, 1, 2, …]."""
+    ids = [Ids() for _ in range(trace.n_vms)]
+    stacks = [StackDistances() for _ in ids]
+    counts = [np.zeros(1, np.int64) for _ in ids]
+    for batch in trace.batches(("vm", "page", "op")):
+        for vm in np.unique(batch.vm):
+            pages = ids[vm].encode(batch.page[(batch.vm == vm) & (batch.op != FREE)])
+            found = np.bincount(stacks[vm].touch(pages, len(ids[vm])) + 1, minlength=len(counts[vm]))
+            found[: len(counts[vm])] += counts[vm]
+            counts[vm] = found
+    return counts
+
+
+def heat(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
+    """Accesses by page and time, of the first HEAT_VMS VMs: ``vm time page accesses``, where there are any.
+
+    ``time`` is the start of a bin, in the traces' unit from the run's first access; ``page`` the first of a
+    bin's pages, counted along the touched pages of the VM in order of their numbers.
+    ``attrs``: ``time_unit``, ``page_size``; per VM ``bins``, (time, pages) of one, and ``pages`` touched.
+    """
+    found, bins, pages = [], {}, {}
+    vms = list(_driven(result, traces))
+    for vm in vms[:HEAT_VMS]:
+        of_vm = heat_of(traces[vm["trace"]], vm=vm["trace_vm"], time_bins=HEAT_TIMES, page_bins=HEAT_PAGES)
+        page, time = np.nonzero(of_vm.counts)
+        start = of_vm.first_time + vm["start"] - result.machine["first_time"]
+        cells = {
+            "vm": vm["name"],
+            "time": start + time * of_vm.time_per_bin,
+            "page": page * of_vm.pages_per_bin,
+            "accesses": of_vm.counts[page, time],
+        }
+        found.append(pd.DataFrame(cells))
+        bins[vm["name"]] = (of_vm.time_per_bin, of_vm.pages_per_bin)
+        pages[vm["name"]] = len(of_vm.pages)
+    table = pd.concat(found, ignore_index=True)
+    machine = result.machine
+    table.attrs = {
+        "time_unit": machine["time_unit"],
+        "page_size": machine["page_size"],
+        "end": machine["last_time"] - machine["first_time"] + 1,
+        "bins": bins,
+        "pages": pages,
+        "left_out": max(len(vms) - HEAT_VMS, 0),
+    }
+    return table
+
+
+def _driven(result: Result, traces: Mapping[str, Trace]) -> Iterator[dict[str, Any]]:
+    """The run's VMs whose trace can be read."""
+    return (vm for vm in result.machine["vms"] if vm["trace"] in traces)
+
+
+TABLES: Mapping[str, Callable[[Result, Mapping[str, Trace]], pd.DataFrame]] = {
+    "heat": heat,
+    "miss_ratio": miss_ratio,
+    "working_set": working_set,
+}
+"""Name of each extra → what computes it."""

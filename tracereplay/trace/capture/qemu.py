@@ -1,0 +1,304 @@
+"""Every load and store, and fetches by blocks, of a program or a whole guest, with contents (QEMU plugin).
+
+A program runs in ``qemu-x86_64``, at some 70 times its CPU time, and is recorded in virtual pages; of a
+script, give the interpreter.  A command that is itself ``qemu-system-…`` gets the plugin added, and the
+guest's accesses are recorded in guest-physical pages, its kernel's included.  ``time`` is the number of
+the access.
+
+The plugin (``qemu_plugin.c``, compiled when first needed) streams accesses through a pipe; they are reduced
+here (``trace.reduce``).  At intervals it lets the program stand still while the pages that it touched are
+hashed.  **A row's content is its page's at the end of the row's interval**, null where it could not be
+read: of a program that was killed, in the last interval.
+
+A fetch is recorded once for each block of instructions that QEMU translates as a whole.  Stores of a
+program's kernel and of a guest's devices show as changed contents only.  Not seen: children of a program,
+and what it becomes by exec.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tracereplay.catalog import Accesses, Pages
+from tracereplay.errors import CaptureError, UsageError
+from tracereplay.problems import shown
+from tracereplay.trace.capture import Outcome
+from tracereplay.trace.capture._interrupt import Interrupt
+from tracereplay.trace.capture._intervals import Intervals
+from tracereplay.trace.reduce import Reduction
+from tracereplay.units import format_bytes
+
+_PROGRAM = "qemu-x86_64"
+_GUEST = "qemu-system-"
+_SOURCE = Path(__file__).with_name("qemu_plugin.c")
+_COMPILE = ("gcc", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra")
+_PIPE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 22
+_RECORD = np.dtype([("time", np.uint64), ("page_op", np.uint64)])
+_END = 255
+_GRACE_SECONDS = 2.0
+_LOOKS_SECONDS = 0.1  # how soon Ctrl-C is heard
+_LARGEST_GUEST = 2 << 30  # below it, a guest-physical address is an offset into the memory's file
+
+
+def probe() -> None:
+    """CaptureError without a compiler, or without any QEMU."""
+    if shutil.which("gcc") is None:
+        raise CaptureError(
+            "found no gcc, which compiles the QEMU plugin; install it (Debian, Ubuntu: apt-get install gcc "
+            "libc6-dev)"
+        )
+    if not any(map(shutil.which, (_PROGRAM, f"{_GUEST}x86_64"))):
+        raise CaptureError(
+            f"found neither {_PROGRAM} nor {_GUEST}x86_64; install one (Debian, Ubuntu: apt-get install "
+            "qemu-user for programs, qemu-system-x86 for whole guests)"
+        )
+
+
+def record(
+    command: Sequence[str], outcome: Outcome, *, interval: Accesses = 1_000_000, exact_above: Pages = 64
+) -> Iterator[pa.RecordBatch]:
+    """Rows ``time, page, op, content``, an interval at a time.
+
+    ``interval`` is how many accesses lie between two looks at the contents; memory grows with what is kept
+    of one.  LRU faults are exact for memories of ``exact_above`` pages or more (``trace.reduce``).
+    CaptureError: no such program or QEMU, or a guest whose memory cannot be read.
+    """
+    for name, value in (("interval", interval), ("exact_above", exact_above)):
+        if value < 1:
+            raise UsageError(f"capture: {name}: found {value}; expected at least 1")
+    ram = _guest_memory(command)
+    outcome.page_space = "guest-physical" if ram else "guest-virtual"
+    outcome.reduction = {"method": "sad", "exact_above": exact_above}
+    intervals = Intervals(kept := Reduction(exact_above))
+    with Interrupt() as interrupt, _running(command, ram, interval) as emulated:
+        stream = _Stream(emulated, kept, interrupt)
+        while stream.reaches_end_of_interval():
+            rows = intervals.close(emulated.memory(stream.elsewhere))
+            emulated.go_on()
+            yield rows
+        yield intervals.close(None)
+        outcome.exit_code, outcome.interrupted = stream.exit_code(), interrupt.asked
+    outcome.said.update(_fidelity(stream, intervals, interval))
+    if not stream.accesses:
+        if interrupt.asked:
+            raise KeyboardInterrupt
+        raise CaptureError(
+            f"found {command[0]}, which ended (exit code {outcome.exit_code}) before its first access; "
+            f"expected {'a guest' if ram else 'an x86-64 program'} that QEMU can run"
+        )
+
+
+def _guest_memory(command: Sequence[str]) -> str | None:
+    """The file that holds the memory of a whole guest; None where the command is a program."""
+    if not os.path.basename(command[0]).startswith(_GUEST):
+        return None
+    for option in command:
+        kind, *pairs = option.split(",")
+        properties = dict(pair.partition("=")[::2] for pair in pairs)
+        if kind == "memory-backend-file" and properties.get("share") == "on" and "mem-path" in properties:
+            return os.path.realpath(properties["mem-path"])
+    raise CaptureError(
+        "found a guest whose memory is not in a shared file; expected -object memory-backend-file,id=ram,"
+        "size=SIZE,mem-path=FILE,share=on and -machine TYPE,memory-backend=ram: contents are read there"
+    )
+
+
+class _Emulated:
+    """A running QEMU with the plugin: the process, and the pipes from and to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ram: str | None, pipe: int, go: int) -> None:
+        self.process = process
+        self.pipe = pipe
+        self._ram = ram
+        self._go = go
+        self._memory: int | None = None
+        self._kill_at: float | None = None
+
+    def memory(self, elsewhere: bool) -> int | None:
+        """A descriptor in which a page's offset is its address; None where there is none."""
+        if elsewhere:
+            return None
+        if self._memory is None:
+            self._memory = os.open(self._ram or f"/proc/{self.process.pid}/mem", os.O_RDONLY)
+            if self._ram and (size := os.fstat(self._memory).st_size) > _LARGEST_GUEST:
+                raise CaptureError(
+                    f"found a guest with {format_bytes(size)} of memory; expected at most "
+                    f"{format_bytes(_LARGEST_GUEST)}, as its addresses have a hole above; give it less"
+                )
+        return self._memory
+
+    def go_on(self) -> None:
+        """Let the program go on after the end of an interval."""
+        os.write(self._go, b"\0")
+
+    def end(self) -> None:
+        """Ask the program to end; by force when asked again after a while."""
+        now = time.monotonic()
+        if self._kill_at is None:
+            self._kill_at = now + _GRACE_SECONDS
+            self.process.terminate()
+        elif now >= self._kill_at:
+            self.process.kill()
+
+    def close(self) -> None:
+        """End QEMU, if it has not ended."""
+        self.process.kill()
+        self.process.wait()
+        for descriptor in (self.pipe, self._go, self._memory):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+class _Stream:
+    """The accesses that the plugin sends, on their way into ``kept``."""
+
+    def __init__(self, emulated: _Emulated, kept: Reduction, interrupt: Interrupt) -> None:
+        self.accesses = 0
+        self.elsewhere = False
+        self._emulated = emulated
+        self._kept = kept
+        self._interrupt = interrupt
+        self._bytes = bytearray()
+
+    def reaches_end_of_interval(self) -> bool:
+        """Take accesses until the program stands still at the end of an interval; False when it has ended."""
+        while data := self._read():
+            self._bytes += data
+            whole = len(self._bytes) % _RECORD.itemsize == 0
+            if whole and self._bytes[-_RECORD.itemsize // 2] == _END:
+                self._take()
+                return True
+            if len(self._bytes) >= _CHUNK_BYTES:
+                self._take()
+        self._take()
+        return False
+
+    def exit_code(self) -> int:
+        """Wait for the program, which may have become another one."""
+        while (code := self._emulated.process.poll()) is None:
+            self._end_if_asked()
+            time.sleep(_LOOKS_SECONDS)
+        return code
+
+    def _read(self) -> bytes:
+        """What comes next; nothing at the end."""
+        while not select.select([self._emulated.pipe], [], [], _LOOKS_SECONDS)[0]:
+            self._end_if_asked()
+        self._end_if_asked()
+        return os.read(self._emulated.pipe, _PIPE_BYTES)
+
+    def _end_if_asked(self) -> None:
+        if self._interrupt.asked:
+            self._emulated.end()
+
+    def _take(self) -> None:
+        """Pass whole records on."""
+        count = len(self._bytes) // _RECORD.itemsize
+        records = np.frombuffer(bytes(self._bytes), _RECORD, count)
+        del self._bytes[: records.nbytes]
+        if not count:
+            return
+        op = records["page_op"].astype(np.uint8)
+        page = records["page_op"] >> np.uint64(8)
+        self.accesses = int(records["time"][-1])
+        if op[-1] == _END:
+            self.elsewhere = bool(page[-1])
+            count -= 1
+        self._kept.add(records["time"][:count].copy(), page[:count], op[:count])
+
+
+@contextmanager
+def _running(command: Sequence[str], ram: str | None, interval: int) -> Iterator[_Emulated]:
+    """The command under QEMU, which ends with the block."""
+    out, theirs_out = os.pipe()
+    theirs_go, go = os.pipe()
+    with suppress(OSError):  # more than an unprivileged user may have: the default will do
+        fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    try:
+        plugin = f"{_plugin()},out={theirs_out},go={theirs_go},interval={interval}"
+        words = _program(command, plugin) if ram is None else _guest(command, f"{plugin},ram={ram}")
+        process = subprocess.Popen(words, pass_fds=(theirs_out, theirs_go))
+    except BaseException:
+        os.close(out)
+        os.close(go)
+        raise
+    finally:
+        os.close(theirs_out)
+        os.close(theirs_go)
+    emulated = _Emulated(process, ram, out, go)
+    try:
+        yield emulated
+    finally:
+        emulated.close()
+
+
+def _program(command: Sequence[str], plugin: str) -> list[str]:
+    """A command line that runs a program in QEMU."""
+    if shutil.which(_PROGRAM) is None:
+        raise CaptureError(
+            f"found no {_PROGRAM}; install it (Debian, Ubuntu: apt-get install qemu-user), or record a whole "
+            f"guest: {_GUEST}x86_64 …"
+        )
+    return [_PROGRAM, "-plugin", plugin, "-0", command[0], _found(command[0]), *command[1:]]
+
+
+def _guest(command: Sequence[str], plugin: str) -> list[str]:
+    """A command line of a whole guest with the plugin."""
+    return [_found(command[0]), *command[1:], "-plugin", plugin]
+
+
+def _found(program: str) -> str:
+    if (path := shutil.which(program)) is None:
+        raise CaptureError(f"found no program {shown(program)}; expected one on the PATH, or its path")
+    return path
+
+
+def _plugin() -> Path:
+    """The compiled plugin, in the user's cache under a name that changes with its source."""
+    source = _SOURCE.read_bytes()
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracereplay"
+    plugin = home / f"qemu_plugin-{hashlib.sha256(source).hexdigest()[:12]}.so"
+    if not plugin.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        temporary = plugin.with_suffix(f".{secrets.token_hex(4)}.tmp")
+        done = subprocess.run(
+            [*_COMPILE, "-o", temporary, _SOURCE], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            temporary.unlink(missing_ok=True)
+            raise CaptureError(f"gcc could not compile the QEMU plugin; it says: {done.stderr.strip()}")
+        os.replace(temporary, plugin)
+    return plugin
+
+
+def _fidelity(stream: _Stream, intervals: Intervals, interval: int) -> dict[str, Any]:
+    """What a reader of the trace should know of it."""
+    said: dict[str, Any] = {
+        "raw_accesses": stream.accesses,
+        "contents_every": f"{interval} accesses at least",
+        "content": "XXH3-64 of the 4 KiB page at the end of the row's interval; 0 is the zero page",
+        "intervals": intervals.count,
+        "contents_changed_unexplained": intervals.unexplained,
+        "fetches": "one for each execution of a translated block of instructions",
+        "kernel_stores": "seen as changed contents only",
+        "threads": "in the order in which QEMU ran them",
+        "children": "not followed",
+    }
+    if stream.elsewhere:
+        said["content"] = "unknown: QEMU has put the program's memory at other addresses"
+    return said

@@ -1,0 +1,84 @@
+"""Parquet files of any tool: columns of any name as those of a trace.
+
+``parquet:page=lbn`` says that the pages are in the column ``lbn``; ``address`` (bytes, in place of
+``page``), ``size``, ``time``, ``op``, ``vm`` and ``content`` likewise, and an empty name leaves one out; other
+columns are not kept.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NoReturn
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tracereplay.catalog import Text
+from tracereplay.errors import TraceError
+from tracereplay.trace.formats._columns import Columns
+from tracereplay.trace.formats._records import Findings, Records
+from tracereplay.trace.formats._source import BLOCK_BYTES, Source
+from tracereplay.trace.schema import METADATA_KEY
+from tracereplay.trace.source import BATCH_ROWS, BUFFER_BYTES
+
+SAMPLE = "Parquet with a column of page numbers or addresses"
+
+_MAGIC = b"PAR1"
+
+
+def looks_like(head: bytes) -> bool:
+    """Whether it begins as Parquet does."""
+    return head.startswith(_MAGIC)
+
+
+def read(
+    sources: Sequence[Source],
+    findings: Findings,
+    *,
+    page: Text = "page",
+    address: Text = "",
+    size: Text = "",
+    time: Text = "time",
+    op: Text = "op",
+    vm: Text = "vm",
+    content: Text = "content",
+    time_unit: Text = "accesses",
+) -> Iterator[Records]:
+    """One access a row."""
+    columns = Columns(page, address, size, time, op, vm, content, time_unit)
+    columns.tell(findings)
+    for source in sources:
+        with _opened(source) as file:
+            if METADATA_KEY in (file.metadata.metadata or {}):
+                source.refuse("a trace", "another tool's file; a trace can be used as it is")
+            chosen = columns.among(file.schema_arrow.names, source.name)
+            row = 0
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(chosen.values()), use_threads=False):
+                table = pa.table([batch.column(theirs) for theirs in chosen.values()], list(chosen))
+                yield columns.records(table, findings, partial(_refuse, source, row))
+                row += len(table)
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[pq.ParquetFile]:
+    """The file itself, or, since Parquet is read from its end, what was decompressed to a temporary file."""
+    with tempfile.TemporaryFile() as copy, source.open() as stream:
+        file = stream if isinstance(getattr(stream, "raw", None), io.FileIO) else copy
+        if file is copy:
+            while block := source.read(stream, BLOCK_BYTES):
+                copy.write(block)
+        try:
+            yield pq.ParquetFile(
+                file, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True
+            )
+        except (pa.ArrowException, OSError) as problem:
+            why = (str(problem).splitlines() or [""])[0]
+            raise TraceError(f"damaged or cut off ({why}); copy or make it again", source.name) from None
+
+
+def _refuse(source: Source, before: int, row: int, found: str, expected: str) -> NoReturn:
+    raise TraceError(f"found {found}; expected {expected}", source.name, before + row)

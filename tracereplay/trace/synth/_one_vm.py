@@ -1,0 +1,68 @@
+"""What the generators of one VM share: all but the pattern of its references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from tracereplay.problems import problem, shown
+from tracereplay.trace.schema import Metadata, VMInfo
+from tracereplay.trace.synth import Generated
+from tracereplay.trace.synth._draws import bits, mixed, slices, uniform
+
+_OP, _DUPLICATE, _VERSION, _POOL = range(1, 5)
+PATTERN, PATTERN_2 = 0, 5
+"""Streams of draws for the pattern."""
+
+Reference = Callable[[int, int], np.ndarray]
+"""Pages (uint64[n]) of the accesses from a first one on: ``reference(start, n)``, asked for in order."""
+
+
+class Load(NamedTuple):
+    """One VM's accesses, whatever their pattern.
+
+    ``writes`` and ``duplicates`` are fractions, of the accesses and of the writes.  A duplicate write stores
+    one of ``pages`` / 20 contents common to all pages; any other one of four contents of its own page.
+    Reads have no content.
+    """
+
+    pages: int
+    accesses: int
+    writes: float
+    duplicates: float
+    seed: int
+
+
+def expect(holds: bool, name: str, value: object, expected: str) -> None:
+    """ValueError that parameter ``name`` should be what was ``expected``, unless that ``holds``."""
+    if not holds:
+        raise ValueError(f"{name}: {problem(shown(value), expected)}")
+
+
+def one_vm(name: str, load: Load, reference: Reference) -> Generated:
+    """Rows ``page, op, content`` of a VM called ``name``."""
+    for parameter in ("pages", "accesses"):
+        count = getattr(load, parameter)
+        expect(count > 0, parameter, count, "at least 1")
+    return Generated(_batches(load, reference), Metadata(vms=(VMInfo(name),)))
+
+
+def _batches(load: Load, reference: Reference) -> Iterator[pa.RecordBatch]:
+    pool = max(load.pages // 20, 1)
+    for start, n in slices(load.accesses):
+        page = reference(start, n)
+        write = uniform(load.seed, _OP, start, n) < load.writes
+        own = page * np.uint64(4) + (bits(load.seed, _VERSION, start, n) & np.uint64(3))
+        common = (uniform(load.seed, _POOL, start, n) * pool).astype(np.uint64) + np.uint64(4 * load.pages)
+        duplicate = uniform(load.seed, _DUPLICATE, start, n) < load.duplicates
+        content = mixed(np.where(duplicate, common, own) + np.uint64(1))
+        yield pa.record_batch(
+            {
+                "page": page,
+                "op": write.astype(np.uint8),
+                "content": pa.array(content, mask=~write),
+            }
+        )

@@ -1,0 +1,136 @@
+"""Which VMs hold which contents, so that ideal sharing gives back just what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tracereplay.trace.synth._hosts import CROSS, INTER, SELF, Keys, key, own
+from tracereplay.trace.synth._one_vm import expect
+
+_FAMILY_BITS = 40
+
+
+class Shares(NamedTuple):
+    """What ideal sharing gives back, as fractions of all memory of all VMs, in the gauges' four kinds.
+
+    ``copies`` is the mean number of pages behind a frame that VMs of a family share; None: one in each VM.
+    """
+
+    zero: float = 0.0
+    self: float = 0.0
+    inter: float = 0.0
+    cross: float = 0.0
+    copies: float | None = None
+
+
+class _Families(NamedTuple):
+    """Each VM's family, its rank among the family's VMs, and how many these are: int64[vms]."""
+
+    of: np.ndarray
+    rank: np.ndarray
+    size: np.ndarray
+
+
+class _Groups(NamedTuple):
+    """A family's shared contents: the first ``larger`` have ``copies`` + 1 copies, the others ``copies``."""
+
+    copies: int
+    larger: int
+    pages: int
+
+
+def population(names: Sequence[str], pages: int, shares: Shares) -> Keys:
+    """Contents of VMs of families ``names`` with ``pages`` pages each; ValueError where they do not fit.
+
+    A content shared within a VM has two copies; one shared between families has one in each of them.
+    """
+    families = _families(names)
+    by_family = _groups(families, pages, shares)
+    copies, larger, _ = np.array(by_family).T[:, families.of]
+    ends = _ends(families, pages, shares, by_family)
+
+    def keys(vm: np.ndarray, slot: np.ndarray) -> np.ndarray:
+        zero, within, inter, cross = ends[vm].T
+        dealt = (slot - within) * families.size[vm] + families.rank[vm]
+        group = _group(dealt, copies[vm], larger[vm])
+        made = [
+            np.zeros(len(slot), np.uint64),
+            key(SELF, vm << 32 | (slot - zero) // 2),
+            key(INTER, families.of[vm] << _FAMILY_BITS | group),
+            key(CROSS, (slot - inter) * families.size[vm] + families.rank[vm]),
+        ]
+        return np.select([slot < zero, slot < within, slot < inter, slot < cross], made, own(vm, slot))
+
+    return keys
+
+
+def _families(names: Sequence[str]) -> _Families:
+    expect(len(names) > 0, "vms", 0, "at least 1")
+    different = list(dict.fromkeys(names))
+    return _Families(
+        np.array([different.index(name) for name in names]),
+        np.array([names[:vm].count(name) for vm, name in enumerate(names)]),
+        np.array([names.count(name) for name in names]),
+    )
+
+
+def _groups(families: _Families, pages: int, shares: Shares) -> list[_Groups]:
+    """What each family shares among its VMs: of what is given back, as much for each VM that is not alone."""
+    not_alone = families.size[families.size > 1]
+    most = int(families.size.max())
+    copies = most if shares.copies is None else shares.copies
+    if shares.inter:
+        expect(most > 1, "inter", shares.inter, "0, as no two VMs are of one family")
+        expect(1 < copies <= most, "copies", copies, f"more than 1 and at most {most}, the VMs of a family")
+    found = []
+    for size in np.bincount(families.of).tolist():
+        if size == 1 or not shares.inter:
+            found.append(_Groups(1, 0, 0))
+            continue
+        mean = min(copies, size)
+        given_back = shares.inter * pages * len(families.of) * size / len(not_alone)
+        contents = max(round(given_back / (mean - 1)), 1)
+        copied = round(contents * mean)
+        found.append(_Groups(copied // contents, copied % contents, copied))
+    return found
+
+
+def _ends(families: _Families, pages: int, shares: Shares, groups: list[_Groups]) -> np.ndarray:
+    """Where each VM's zero pages and those shared within it, in its family, across families end, int64[vms, 4]."""
+    n, n_families = len(families.of), families.of.max() + 1
+    expect(not shares.cross or n_families > 1, "cross", shares.cross, "0, as all VMs are of one family")
+    crossing = round(shares.cross * n * pages / max(n_families - 1, 1))
+    among = np.array([group.pages for group in groups])[families.of]
+    counts = (
+        _spread(round(shares.zero * n * pages) + (shares.zero > 0), n),
+        2 * _spread(round(shares.self * n * pages), n),
+        _dealt(among, families),
+        _dealt(np.full(n, crossing), families),
+    )
+    ends = np.cumsum(counts, axis=0).T
+    most = int(ends.max())
+    if most > pages:
+        raise ValueError(
+            f"zero, self, inter, cross: found shares that need {most} pages in a VM; expected at most its "
+            f"{pages}: a page that is given back needs another one that stays"
+        )
+    return ends
+
+
+def _spread(total: int, n: int) -> np.ndarray:
+    """``total`` as ``n`` numbers that differ by 1 at most."""
+    return np.diff(np.arange(n + 1) * total // n)
+
+
+def _dealt(totals: np.ndarray, families: _Families) -> np.ndarray:
+    """What falls to each VM when its family's total is dealt out, one by one."""
+    return (totals - families.rank + families.size - 1) // families.size
+
+
+def _group(dealt: np.ndarray, copies: np.ndarray, larger: np.ndarray) -> np.ndarray:
+    """The content to which a page belongs that was dealt out in this place."""
+    in_larger = larger * (copies + 1)
+    return np.where(dealt < in_larger, dealt // (copies + 1), larger + (dealt - in_larger) // copies)

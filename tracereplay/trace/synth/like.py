@@ -1,0 +1,97 @@
+"""References with the LRU stack distances of an existing trace: its miss ratio curve, at any length.
+
+Stresses what the model trace does, as far as LRU can tell: use it for longer runs of a real program, or for
+more VMs like it.  What else the program did (loops, phases, which pages) is gone.
+Source of the model: Coffman and Denning, "Operating Systems Theory", 1973, section 6.5.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tracereplay.analysis.stack_distance import FIRST_TOUCH, StackDistances
+from tracereplay.catalog import Accesses, Count, Share, Text
+from tracereplay.trace.ids import Ids
+from tracereplay.trace.reader import Trace, open_trace
+from tracereplay.trace.schema import Op
+from tracereplay.trace.synth import Generated
+from tracereplay.trace.synth._draws import bits
+from tracereplay.trace.synth._one_vm import PATTERN, Load, expect, one_vm
+from tracereplay.trace.synth._stack import Stack
+
+
+class Fit(NamedTuple):
+    """What is kept of a VM's accesses; FREE rows are none."""
+
+    accesses: int
+    writes: int
+    first_row: np.ndarray  # int64[pages]: its accesses before the first touch of each page, in order
+    at_distance: np.ndarray  # int64[pages]: accesses with each stack distance
+
+
+def generate(
+    *,
+    trace: Text,
+    vm: Count = 0,
+    accesses: Accesses | None = None,
+    duplicates: Share = 0.2,
+    seed: Count = 0,
+) -> Generated:
+    """Accesses with the stack distances, the rate of new pages and the share of writes of VM ``vm`` of ``trace``.
+
+    ``accesses`` defaults to as many as the VM made.  In every LRU memory below the footprint, misses differ
+    by less than 1 from the original's, scaled to the same length.  A longer trace has a larger footprint, as
+    new pages come at the same rate; a shorter one a smaller, from which on only first touches miss.
+    """
+    opened = open_trace(trace)
+    expect(vm < opened.n_vms, "vm", vm, f"an index below {opened.n_vms}, the VMs of {trace}")
+    fit = fitted(opened, vm)
+    expect(fit.accesses > 0, "vm", vm, f"a VM with accesses in {trace}")
+    rows = fit.accesses if accesses is None else accesses
+    first_row, at_distance = scaled(fit, rows)
+    stack = Stack(first_row, at_distance)
+
+    def reference(start: int, n: int) -> np.ndarray:
+        return stack.refer(start, bits(seed, PATTERN, start, n))
+
+    return one_vm("like", Load(len(first_row), rows, fit.writes / fit.accesses, duplicates, seed), reference)
+
+
+def fitted(trace: Trace, vm: int) -> Fit:
+    """One pass over a trace."""
+    ids, stack = Ids(), StackDistances()
+    accesses = writes = 0
+    first_rows: list[np.ndarray] = []
+    at_distance = np.zeros(0, np.int64)
+    for batch in trace.batches(("vm", "page", "op")):
+        chosen = (batch.vm == vm) & (batch.op != Op.FREE)
+        pages = ids.encode(batch.page[chosen])
+        distances = stack.touch(pages, len(ids))
+        first = np.flatnonzero(distances == FIRST_TOUCH)
+        first_rows.append(first + accesses)
+        found = np.bincount(np.delete(distances, first), minlength=len(ids))
+        found[: len(at_distance)] += at_distance
+        at_distance = found
+        accesses += len(pages)
+        writes += int((batch.op[chosen] == Op.WRITE).sum())
+    return Fit(accesses, writes, np.concatenate(first_rows), at_distance)
+
+
+def scaled(fit: Fit, accesses: int) -> tuple[np.ndarray, np.ndarray]:
+    """First touches and accesses at each distance of a trace of ``accesses``, rounded down in sum.
+
+    Its footprint is the number of accesses that are left for first touches.
+    """
+    factor = accesses / fit.accesses
+    nearer = np.floor(np.concatenate([[0], np.cumsum(fit.at_distance)]) * factor).astype(np.int64)
+    enough = np.searchsorted(nearer + np.arange(len(nearer)), accesses)
+    pages = int(enough) if enough < len(nearer) else accesses - int(nearer[-1])
+    at_distance = np.zeros(pages, np.int64)
+    kept = min(pages, len(fit.at_distance))
+    at_distance[:kept] = np.diff(nearer)[:kept]
+    at_distance[-1] -= pages + at_distance.sum() - accesses  # the deepest ones, for which no row is left
+    known = len(fit.first_row)
+    new = np.interp(np.arange(pages) * (known / pages), np.arange(known + 1), [*fit.first_row, fit.accesses])
+    return (new * factor).astype(np.int64), at_distance
