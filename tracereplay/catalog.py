@@ -24,10 +24,11 @@ from tracereplay.problems import one_of, shown, wrong
 
 
 class Kind(NamedTuple):
-    """A kind of parameter: its unit, and what turns a number or a text into a value (ValueError if not)."""
+    """A kind of parameter: its unit, what makes a value of a number or text (ValueError if not), and back."""
 
     unit: str
     check: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
 
 
 def _pages(value: object) -> int:
@@ -55,6 +56,11 @@ def _duration(value: object) -> int:
     return units.parse_time(value, "ns")
 
 
+def _shown_duration(value: int) -> str:
+    unit = next(unit for unit in ("s", "ms", "us", "ns") if value % units.NANOSECONDS[unit] == 0)
+    return f"{value // units.NANOSECONDS[unit]}{unit}"
+
+
 def _flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -75,9 +81,9 @@ Share: TypeAlias = Annotated[float, Kind("fraction", _share)]
 """A fraction from 0 to 1: 0.3, "30%"."""
 Number: TypeAlias = Annotated[float, Kind("number", _number)]
 """A real number without a unit."""
-Duration: TypeAlias = Annotated[int, Kind("ns", _duration)]
+Duration: TypeAlias = Annotated[int, Kind("time", _duration, _shown_duration)]
 """A time in nanoseconds: "10s", "250ms"."""
-Flag: TypeAlias = Annotated[bool, Kind("true or false", _flag)]
+Flag: TypeAlias = Annotated[bool, Kind("true or false", _flag, lambda value: str(value).lower())]
 Text: TypeAlias = Annotated[str, Kind("text", _text)]
 
 REQUIRED = inspect.Parameter.empty
@@ -135,9 +141,7 @@ class Catalog:
         hints = typing.get_type_hints(function, include_extras=True)
         found = inspect.signature(function).parameters.values()
         return {
-            p.name: Parameter(p.default, _kind_of(hints[p.name]))
-            for p in found
-            if p.kind is p.KEYWORD_ONLY
+            p.name: Parameter(p.default, _kind_of(hints[p.name])) for p in found if p.kind is p.KEYWORD_ONLY
         }
 
     def defaults(self, name: str) -> dict[str, Any]:

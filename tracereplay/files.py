@@ -19,7 +19,7 @@ def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
     if target.is_dir():
         raise OutputError(f"{path}: found a directory; expected the name of a file to write")
     if target.exists() and not force:
-        raise OutputError(f"{path}: exists already; give another name, or --force to replace it")
+        raise OutputError(f"{path}: exists already; give another name, or force to replace it (--force)")
     if not target.parent.is_dir():
         raise OutputError(f"{path}: no directory {target.parent} to write to; make it first")
     return target

@@ -13,7 +13,6 @@ from tracereplay.errors import TraceError
 from tracereplay.trace import Metadata, open_trace
 from tracereplay.trace.convert import import_trace
 
-
 SAMPLES = os.environ.get("TRACEREPLAY_SAMPLES")
 """A folder with real files of other tools, which are not ours to pass on."""
 

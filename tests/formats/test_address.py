@@ -25,8 +25,8 @@ def test_penalties_are_passed_over(tmp_path):
 
 
 BAD = {
-    b"l 0x10 1\nm 0x10 1\n": 'source0:2: found "m 0x10 1"; expected l or s, an address in hexadecimal and a count '
-    "of instructions, such as s 0x1fffff78 1",
+    b"l 0x10 1\nm 0x10 1\n": 'source0:2: found "m 0x10 1"; expected l or s, an address in hexadecimal and a '
+    "count of instructions, such as s 0x1fffff78 1",
     b"l 0x10\n": 'source0:1: found "l 0x10"; expected',
     b"l 0xg 1\n": 'source0:1: found "l 0xg 1"; expected',
     b"l0x10 1\n": 'source0:1: found "l0x10 1"; expected',
@@ -43,7 +43,7 @@ def test_a_bad_line_is_named(tmp_path, content):
 
 
 def test_a_real_trace(tmp_path):
-    """swim, against awk: lines, distinct addresses without three digits, stores, the sum of the third column."""
+    """swim, against awk: lines, addresses without their last three digits, stores, the sum of the counts."""
     target = tmp_path / "t.parquet"
     metadata = import_trace("auto", sample("address/swim.trace.gz"), target)
     assert (metadata.rows, metadata.vms[0].pages) == (303_193, 135)

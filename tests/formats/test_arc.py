@@ -29,8 +29,8 @@ def test_long_ranges_are_split_in_bounded_memory(tmp_path):
 
 
 BAD = {
-    b"10 3 0 1\n10 3 0\n": 'source0:2: found "10 3 0"; expected first block, count (at most 4194304), two more '
-    "numbers, such as 37412 8 0 1",
+    b"10 3 0 1\n10 3 0\n": 'source0:2: found "10 3 0"; expected first block, count (at most 4194304), two '
+    "more numbers, such as 37412 8 0 1",
     b"10 3 0 1 9\n": 'source0:1: found "10 3 0 1 9"; expected',
     b"10 x 0 1\n": 'source0:1: found "10 x 0 1"; expected',
     b"10 3 0 1x\n": 'source0:1: found "10 3 0 1x"; expected',

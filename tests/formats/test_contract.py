@@ -1,4 +1,4 @@
-"""What every format promises, whoever wrote it: each is found, describes itself, and reads what its test shows."""
+"""What every format promises, whoever wrote it: it describes itself and reads what its test shows."""
 
 from __future__ import annotations
 

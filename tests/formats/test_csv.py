@@ -43,7 +43,11 @@ CASES = {
         b"\r\n time , page \r\n\r\n 0 , 1 \r\n \t\r\n 3,  2",
         {"time": [0, 3], "page": [1, 2]},
     ),
-    "a header in a comment": ("csv:page=object", b"# time, object, size\n5, 9, 100\n", {"time": [0], "page": [9]}),
+    "a header in a comment": (
+        "csv:page=object",
+        b"# time, object, size\n5, 9, 100\n",
+        {"time": [0], "page": [9]},
+    ),
     "quotes": ("csv", b'"page","note"\n"1","a,b"\n2,"c"\n', {"page": [1, 2]}),
     "tabs": ("csv:delimiter=tab", b"page\tcontent\n1\t5\n2\t\n", {"page": [1, 2], "content": [5, None]}),
     "semicolons": ("csv:delimiter=;", b"page;op\n1;w\n", {"page": [1], "op": [1]}),
@@ -65,7 +69,11 @@ CASES = {
         {"page": [1, 1, 1], "time": [0, 1, 500_000_000]},
     ),
     "microseconds": ("csv:time_unit=us", b"page,time\n1,1\n1,2.5\n", {"page": [1, 1], "time": [0, 1500]}),
-    "nanoseconds": ("csv:time_unit=ns", b"page,time\n1,%d\n1,%d\n" % (MOST - 1, MOST), {"page": [1, 1], "time": [0, 1]}),
+    "nanoseconds": (
+        "csv:time_unit=ns",
+        b"page,time\n1,%d\n1,%d\n" % (MOST - 1, MOST),
+        {"page": [1, 1], "time": [0, 1]},
+    ),
 }  # fmt: skip
 
 
@@ -93,16 +101,17 @@ BAD = {
     b"page,op\n1,R\n1.0,R\n": f'source0:3: found "1.0" in column page; {NUMBER}',
     b"page,op\n18446744073709551616,R\n": f'source0:2: found "18446744073709551616" in column page; {NUMBER}',
     b"page,op\n1,R\n,R\n": f'source0:3: found "" in column page; {NUMBER}',
-    b"page,op\n1,R\n2,X\n": 'source0:3: found "X" in column op; expected read, write, free or fetch, r or w, or 0 '
-    "to 3 (op= leaves the column out)",
-    b"page,time\n1,-1\n": 'source0:2: found "-1" in column time; expected a time of at least 0 in accesses, a whole '
-    "number",
-    b"page,vm\n1,0\n2,b\n": 'source0:3: found "b" in column vm; expected the index of a VM, below 65536, or in all '
-    "rows a name",
+    b"page,op\n1,R\n2,X\n": 'source0:3: found "X" in column op; expected read, write, free or fetch, r or w, '
+    "or 0 to 3 (op= leaves the column out)",
+    b"page,time\n1,-1\n": 'source0:2: found "-1" in column time; expected a time of at least 0 in '
+    "accesses, a whole number",
+    b"page,vm\n1,0\n2,b\n": 'source0:3: found "b" in column vm; expected the index of a VM, below 65536, '
+    "or in all rows a name",
     b"page,content\n1,0x\n": f'source0:2: found "0x" in column content; {NUMBER}, or nothing',
     b"page,op\n# left out\n1,R\n2\n": 'source0:4: found 1 fields: "2"; expected 2: page, op',
     b"page,op\n1,R,3\n": 'source0:2: found 3 fields: "1,R,3"; expected 2: page, op',
-    b'page,op\n1,R\n2,"R\n3,R\n': 'source0:3: found "2,\\"R"; expected a record on one line; a quote is not closed',
+    b'page,op\n1,R\n2,"R\n3,R\n': 'source0:3: found "2,\\"R"; expected a record on one line; '
+    "a quote is not closed",
     b"page,op\n": "found no rows; expected at least one access",
     b"# page\n": "found no rows; expected at least one access",
 }
@@ -129,14 +138,15 @@ def test_times_in_seconds_have_at_most_nine_decimals(tmp_path):
 
 
 USAGE = {
-    "csv:page=lbm": 'column page: found "lbm"; expected one of "lbn", "op"; did you mean "lbn"?; say which: page=NAME',
+    "csv:page=lbm": 'column page: found "lbm"; expected one of "lbn", "op"; did you mean "lbn"?; say which: '
+    "page=NAME",
     "csv": 'column page: found "page"; expected one of "lbn", "op"; say which: page=NAME',
     "csv:page=lbn,time=when": 'column time: found "when"; expected one of "lbn", "op"; say which: time=NAME',
     "csv:page=lbn,delimiter=::": 'csv: delimiter: found "::"; expected one character, or tab',
-    "csv:page=lbn,time_unit=sec": 'time_unit: found "sec"; expected one of "s", "ms", "us", "ns", "instructions", '
-    '"accesses"',
-    "csv:pages=lbn": 'found "pages"; expected one of "page", "address", "size", "time", "op", "vm", "content", '
-    '"delimiter", "header", "comment", "time_unit"; did you mean "page"?',
+    "csv:page=lbn,time_unit=sec": 'time_unit: found "sec"; expected one of "s", "ms", "us", "ns", '
+    '"instructions", "accesses"',
+    "csv:pages=lbn": 'found "pages"; expected one of "page", "address", "size", "time", "op", "vm", '
+    '"content", "delimiter", "header", "comment", "time_unit"; did you mean "page"?',
     "csv:header=maybe": 'parameter header of format csv: found "maybe"; expected one of "true", "false"',
 }
 
@@ -156,7 +166,7 @@ def test_two_columns_of_a_name_are_refused(tmp_path):
 
 @pytest.mark.parametrize("delimiter", [",", "tab", ";"])
 def test_export_and_back(tmp_path, delimiter):
-    """Everything: unknown contents, VMs by index although the second comes first, FREE rows, all of 64 bits."""
+    """Unknown contents, VMs by index although the second comes first, FREE rows, all of 64 bits."""
     rows = {
         "time": [0, 3, 3, 900],
         "vm": [1, 0, 2, 1],

@@ -18,7 +18,7 @@ EXAMPLE = (
 
 
 def test_requests_become_accesses_with_contents(tmp_path):
-    """Sectors / 8, the first eight bytes of the MD5, 0 for zeros; a device is a VM, a process may hold spaces."""
+    """Sectors / 8, half of the MD5, 0 for zeros; a device is a VM, a process's name may hold spaces."""
     metadata, rows = imported(tmp_path, "fiu", EXAMPLE)
     assert rows == {
         "page": [113033195, 2],
@@ -44,7 +44,7 @@ def test_contents_of_other_than_one_block_are_unknown(tmp_path):
 def test_blocks_of_512_bytes(tmp_path):
     """The traces called homes: a sector is a page, and zeros are 512 zeros."""
     lines = b"1 1 a 904265560 1 W 6 0 %b\n2 1 a 9 1 W 6 0 %b\n" % (ZEROS_512, ZEROS)
-    metadata, rows = imported(tmp_path, "fiu:block=512", lines, page_size=512)
+    metadata, rows = imported(tmp_path, "fiu:block=512", lines)
     assert rows["page"] == [904265560, 9]
     assert rows["content"] == [0, 0x620F0B67A91F7F74]
     assert metadata.page_size == 512

@@ -15,7 +15,7 @@ from tracereplay.trace.convert import import_trace
 
 DATA = Path(__file__).parent / "data"
 
-LOG = b"""==5763== Lackey, an example Valgrind tool
+EXAMPLE = b"""==5763== Lackey, an example Valgrind tool
 ==5763== Command: ./t
 SYSCALL[5763,1](  12) sys_brk ( 0x0 ) --> [pre-success] Success(0x4035000)
 I  004014f0,2
@@ -34,7 +34,7 @@ I  00402000,3
 
 def test_lines_become_accesses(tmp_path):
     """I fetches, L reads, S and M write; what crosses a page touches both at one time; others are counted."""
-    metadata, rows = imported(tmp_path, "lackey", LOG)
+    metadata, rows = imported(tmp_path, "lackey", EXAMPLE)
     assert rows == {
         "time": [0, 1, 2, 2, 3, 3, 4, 4, 5],
         "page": [0x401, 0x1FFF000, 0x1FFF000, 0x1FFF001, 0x404, 0x405, 0x402, 0x403, 0x402],

@@ -40,7 +40,7 @@ BAD = {
     "response time, such as 128166372003061629,hm,1,Read,383496192,32768,1331",
     b"1,hm,1,Read,4095,2\n": 'source0:1: found "1,hm,1,Read,4095,2"; expected',
     b"1,hm,1,Read,-1,2,3\n": 'source0:1: found "1,hm,1,Read,-1,2,3"; expected',
-    b"999999999999999999,hm,1,Read,1,2,3\n": 'source0:1: found "999999999999999999,hm,1,Read,1,2,3"; expected',
+    b"999999999999999999,h,1,Read,1,2,3\n": 'source0:1: found "999999999999999999,h,1,Read,1,2,3"; expected',
 }
 
 

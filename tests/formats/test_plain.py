@@ -54,7 +54,7 @@ KEYS = {"LRU": "lru", "FIFO": "fifo", "CLOCK": "clock"}
 
 @pytest.mark.parametrize("name", ["2_pools", "cpp", "loop", "multi1", "ps", "sprite"])
 def test_real_traces(tmp_path, name):
-    """The LIRS paper's: references, pages, and faults at the smallest and largest size that others counted."""
+    """The LIRS paper's: references, pages, and faults in the smallest and largest memory of the goldens."""
     golden = json.loads(sample("goldens/lirs.json").read_text())[name]
     target = tmp_path / "t.parquet"
     metadata = import_trace("auto", sample(f"lirs/{name}.trace.gz"), target)

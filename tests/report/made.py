@@ -65,7 +65,7 @@ def run(times: Sequence[int], vms: Mapping[str, Mapping[str, Sequence[int]]], **
 
 
 def pictures(folder: Path) -> dict[str, tuple[pd.DataFrame, Figure]]:
-    """Every figure of a run in which everything happens, its table first; its traces are put into ``folder``."""
+    """Every figure of a run in which everything happens, its table first; traces go to ``folder``."""
     paths = {name: folder / f"{name}.parquet" for name in TABLES}
     for name, path in paths.items():
         tr.write_trace(path, TABLES[name])

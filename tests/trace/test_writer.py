@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from trace_rows import EXPECTED, FULL, rows
 
-from tracereplay.errors import TraceError
+from tracereplay.errors import OutputError, TraceError
 from tracereplay.trace import Metadata, VMInfo, open_trace, write_trace
 from tracereplay.trace.writer import ROW_GROUP_ROWS
 
@@ -216,7 +216,7 @@ def test_nothing_is_overwritten_without_force(tmp_path):
     """An existing file is refused before a row is read, and replaced only when forced."""
     path = tmp_path / "t.parquet"
     path.write_text("old")
-    with pytest.raises(TraceError, match=r"t\.parquet: exists already; give another name, or force"):
+    with pytest.raises(OutputError, match=r"t\.parquet: exists already; give another name, or force"):
         write_trace(path, FULL)
     assert path.read_text() == "old"
     write_trace(path, FULL, force=True)
@@ -230,7 +230,7 @@ def test_impossible_targets_are_refused(tmp_path):
         (tmp_path / "no" / "t.parquet", "no directory"),
         ("s3://bucket/t.parquet", "expected a local path"),
     ):
-        with pytest.raises(TraceError, match=message):
+        with pytest.raises(OutputError, match=message):
             write_trace(target, FULL)
 
 

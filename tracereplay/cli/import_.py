@@ -20,7 +20,7 @@ def import_(
     /,
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    page_size: str = "4KiB",
+    page_size: str | None = None,
     name: str | None = None,
     family: str | None = None,
     listed: Annotated[bool, Parameter(name="--list", negative="")] = False,
@@ -41,7 +41,7 @@ def import_(
     output
         Trace file to write.
     page_size
-        Bytes of a page, where addresses are in bytes.
+        Bytes of a page, where addresses are in bytes (default 4KiB).
     name
         Name of the VM; default: the file's.
     family
@@ -60,7 +60,7 @@ def import_(
     if not sources or output is None:
         raise UsageError("import: expected a source and -o FILE, as in: import lackey log.gz -o t.parquet")
     try:
-        page_bytes = parse_size(page_size, page_size=1)
+        page_bytes = None if page_size is None else parse_size(page_size, page_size=1)
     except ValueError as error:
         raise UsageError(f"--page-size: {error}") from None
     with progress("import", quiet=quiet, unit="bytes") as update:
@@ -82,14 +82,16 @@ def import_(
     say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
     for why, count in source["skipped"].items():
         say(f"left out: {count:,} {why}", quiet=quiet)
-    for what in source.keys() - _ALWAYS_SAID:
-        say(f"{what}: {source[what]}", quiet=quiet)
+    for what, fact in source.items():
+        if what not in _ALWAYS_SAID:
+            say(f"{what}: {fact}", quiet=quiet)
 
 
 def _split(words: list[str]) -> tuple[str, list[str]]:
-    """The format and the sources: the first word is the format if it can be nothing else.
+    """The format and the sources.
 
-    A format's name is one, even if a file has it, where a source follows; so is what is no file.
+    The first word is the format where it names one, or is no file, and sources follow; alone, it is one
+    where it names one and is no file.
     """
     from tracereplay.trace import formats
     from tracereplay.trace.convert import DETECT

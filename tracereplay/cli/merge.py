@@ -30,14 +30,15 @@ def merge(
     starts
         When each of them starts, as in 0,10s,10s; default: all at once.
     """
+    from tracereplay.files import check_target
     from tracereplay.trace.merge import merge as merged
-    from tracereplay.trace.writer import check_target, write_trace
+    from tracereplay.trace.writer import write_trace
 
     if not sources or output is None:
         raise UsageError(
             "merge: expected traces and -o FILE, as in: merge a.parquet b.parquet -o both.parquet"
         )
-    check_target(output, force)
+    check_target(output, force=force)
     shifts = [start.strip() for start in starts.split(",")] if starts else []
     metadata = write_trace(output, merged(sources, starts=shifts), force=force)
     if json:

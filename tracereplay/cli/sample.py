@@ -41,12 +41,13 @@ def sample(
     salt
         Another number gives another sample.
     """
+    from tracereplay.files import check_target
     from tracereplay.trace.sample import sample_trace
-    from tracereplay.trace.writer import check_target, write_trace
+    from tracereplay.trace.writer import write_trace
 
     if output is None:
         raise UsageError("sample: expected -o FILE, as in: sample t.parquet --rate 10% -o small.parquet")
-    check_target(output, force)
+    check_target(output, force=force)
     metadata = write_trace(output, sample_trace(source, rate, by=by, salt=salt), force=force)
     if json:
         print_json(metadata.to_dict())

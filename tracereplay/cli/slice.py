@@ -41,12 +41,13 @@ def slice(
     rebase
         Count times from where the window begins.
     """
+    from tracereplay.files import check_target
     from tracereplay.trace.slice import slice_trace
-    from tracereplay.trace.writer import check_target, write_trace
+    from tracereplay.trace.writer import write_trace
 
     if output is None:
         raise UsageError("slice: expected -o FILE, as in: slice t.parquet --time 10s:60s -o part.parquet")
-    check_target(output, force)
+    check_target(output, force=force)
     names = None if vms is None else [vm.strip() for vm in vms.split(",")]
     part = slice_trace(source, time=time, rows=rows, vms=names, rebase=rebase)
     metadata = write_trace(output, part, force=force)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter as Option
 
-from tracereplay.cli._console import Force, Json, Quiet, print_catalog, print_json, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say
 from tracereplay.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracereplay.catalog import Parameter
 
 
 def synth(
     kind: str | None = None,
     /,
     *,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    listed: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    output: Annotated[Path | None, Option(name=["--output", "-o"])] = None,
+    listed: Annotated[bool, Option(name="--list", negative="")] = False,
     json: Json = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a synthetic trace; the same parameters give the same bytes.
+
+    `tracereplay synth --list` shows the generators and their parameters.
 
     Parameters
     ----------
@@ -31,32 +36,66 @@ def synth(
     output
         Trace file to write.
     listed
-        Show the generators and their parameters.
+        Show the generators and their parameters, with defaults and units.
     """
+    if listed:
+        return print_json(list(_catalog())) if json else print_text(_listing())
+    from tracereplay.files import check_target
     from tracereplay.trace import synth as home
     from tracereplay.trace.writer import write_trace
 
-    if listed:
-        rows = [
-            {
-                "generator": name,
-                "parameters": _parameters(home.parameters(name)),
-                "makes": home.describe(name),
-            }
-            for name in home.names()
-        ]
-        print_catalog(rows, json)
-        return
     if kind is None or output is None:
         raise UsageError("synth: expected a generator and -o FILE, as in: synth zipf:pages=10k -o t.parquet")
+    check_target(output, force=force)
     metadata = write_trace(output, home.synth(kind), force=force)
     if json:
         print_json(metadata.to_dict())
     say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
+    return None
 
 
-def _parameters(known: Mapping[str, Any]) -> dict[str, str]:
-    """Defaults with their units."""
+def _catalog() -> Iterator[dict[str, Any]]:
+    """The generators for programs."""
+    from tracereplay.trace import synth as home
+
+    for name in home.names():
+        known = home.parameters(name)
+        parameters = {key: {"default": _default(p) or None, "unit": p.kind.unit} for key, p in known.items()}
+        yield {"generator": name, "makes": home.describe(name), "parameters": parameters}
+
+
+def _listing() -> Any:
+    """The generators for people: a paragraph each, as wide as the terminal."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from tracereplay.trace import synth as home
+
+    lines: list[Any] = []
+    for name in home.names():
+        lines.append(Text(name, style="bold"))
+        lines += [
+            Padding(Text(text), (0, 0, 0, 2))
+            for text in (home.describe(name), _parameters(home.parameters(name)))
+        ]
+    return Group(*lines)
+
+
+def _parameters(known: Mapping[str, Parameter]) -> str:
+    """Each with its default, if it has one, and its unit; an ellipsis is something to fill in."""
     from tracereplay.catalog import REQUIRED
 
-    return {key: f"{'…' if p.default is REQUIRED else p.default} ({p.kind.unit})" for key, p in known.items()}
+    said = []
+    for key, p in known.items():
+        default = "…" if p.default is REQUIRED else _default(p)
+        said.append(f"{key}{default and '='}{default} ({p.kind.unit})")
+    return ", ".join(said)
+
+
+def _default(parameter: Parameter) -> str:
+    """The default as it would be typed; empty where there is none."""
+    from tracereplay.catalog import REQUIRED
+
+    none = parameter.default is None or parameter.default is REQUIRED
+    return "" if none else parameter.kind.show(parameter.default)

@@ -1,7 +1,8 @@
 """Fenwick trees: prefix sums of counts that change one at a time, in O(log n).
 
 A tree of n counts is an integer array of n + 1; node i > 0 holds the sum of the counts i − lowbit(i) … i − 1.
-Source: Fenwick, "A new data structure for cumulative frequency tables", Software: Practice and Experience 1994.
+Source: Fenwick, "A new data structure for cumulative frequency tables", Software: Practice and Experience
+1994.
 """
 
 from __future__ import annotations

@@ -71,6 +71,7 @@ _SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.5,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # names of VMs are not formulas
     "figure.dpi": 100,
     "savefig.dpi": 160,
 }
@@ -116,7 +117,7 @@ def strips(names: Sequence[str], end: float, unit: str) -> tuple[Picture, dict[s
     FigureCanvasAgg(figure)
     rows = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(rows, names, strict=True):
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        axes.set_ylabel(shortened(name), rotation=0, ha="right", va="center")
     figure.align_ylabels(rows)
     _time_axis(rows[-1], end, unit)
     return figure, dict(zip(names, rows, strict=True))
@@ -150,19 +151,20 @@ def sizes(axis: Axis, top: float, bottom: float = 0, *, most: int = 6) -> None:
 
 def octaves(axis: Axis) -> None:
     """Ticks of bytes on a logarithmic axis: 256 KiB, 1 MiB."""
-    axis.set_major_locator(LogLocator(base=2, numticks=7))
+    axis.set_major_locator(LogLocator(base=2, numticks=6))
     axis.set_major_formatter(lambda value, position: format_bytes(value))
     axis.set_minor_locator(NullLocator())
 
 
 def durations(axis: Axis, top: float) -> None:
     """Ticks of ns, round in their unit: 20 ms, 2m 00s."""
-    ticks(axis, top, max(unit for unit in NANOSECONDS.values() if unit <= max(top, 1)), format_duration_ns)
+    unit = max(unit for unit in NANOSECONDS.values() if unit <= max(top, 1))
+    ticks(axis, top, unit, format_duration_ns)
 
 
 def ticks(axis: Axis, top: float, unit: float, text: Callable[[float], str]) -> None:
     """Ticks from 0 to ``top`` at round numbers of ``unit``, written by ``text``."""
-    places = np.asarray(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, top / unit)) * unit
+    places = np.asarray(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(0, top / unit)) * unit
     axis.set_major_locator(FixedLocator(places[places <= top].tolist()))
     axis.set_major_formatter(lambda value, position: text(value))
 
@@ -175,7 +177,13 @@ def vm_series(data: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """A column per VM, called by their names; those that are summed come last and grey."""
     names = [str(name) for name in data]
     colours = dict(zip(names, SERIES, strict=False)) | {OTHERS: GREY}
-    return {name: (name, colours[name]) for name in names}
+    return {name: (shortened(name), colours[name]) for name in names}
+
+
+def shortened(name: str) -> str:
+    """A VM's name as a label of at most 18 characters: its two ends, as names often differ in the last."""
+    short = name if len(name) <= 18 else f"{name[:9]}…{name[-8:]}"
+    return f" {short}" if short.startswith("_") else short  # a legend leaves out what begins with it
 
 
 def stacked_steps(axes: Axes, data: pd.DataFrame, series: Series) -> float:
@@ -266,9 +274,8 @@ def svg(figure: Figure, name: str, title: str, description: str) -> str:
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = re.sub(r"url\(#", f"url(#{name}-", text)
-    text = re.sub(
-        r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL
-    )  # it styles all of a page
+    styles = r"<defs>\s*<style.*?</style>\s*</defs>"  # they would hold for the whole page
+    text = re.sub(styles, "", text, flags=re.DOTALL)
     text = re.sub(r"font-family: [^;]*; ", "", text)
     text = re.sub(re.escape(INK), "var(--ink)", text, flags=re.IGNORECASE)
     text = re.sub(re.escape(RULE), "var(--rule)", text, flags=re.IGNORECASE)

@@ -23,6 +23,7 @@ from tracereplay.errors import UsageError
 from tracereplay.machine import MOST_PAGES, MOST_TIME
 from tracereplay.run import replay
 from tracereplay.trace import open_trace, write_trace
+from tracereplay.trace.convert import export_trace
 from tracereplay.trace.synth import synth
 
 RIVAL = "libcachesim"
@@ -30,8 +31,6 @@ POLICIES = {"lru": "LRU", "fifo": "FIFO", "clock": "Clock", "random": "Random"}
 """Policies that both have, by our name, with the rival's."""
 EQUAL_MISSES = ("lru", "fifo", "clock")
 """Policies whose misses must agree: random ones draw from other streams."""
-
-_ORACLE_GENERAL = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next_access", "<i8")])
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _rival(name: str) -> Any:
 def _theirs(workload: Workload, trace: Path, directory: Path, rival: Any) -> Iterator[Contestant]:
     """The rival's policies on its own binary format, the loop in C; opening the file is not timed."""
     path = directory / "zipf.oracleGeneral.bin"
-    _write_oracle_general(trace, path)
+    export_trace("oracleGeneral", trace, path)
     options = rival.ReaderInitParam(ignore_obj_size=True)
     reader = rival.TraceReader(str(path), rival.TraceType.ORACLE_GENERAL_TRACE, options)
 
@@ -166,16 +165,6 @@ def _theirs(workload: Workload, trace: Path, directory: Path, rival: Any) -> Ite
 
     for policy, name in POLICIES.items():
         yield Contestant(f"{RIVAL} {name}", policy, simulate(name))
-
-
-def _write_oracle_general(trace: Path, path: Path) -> None:
-    """The pages as objects of size 1; the next access stays unknown (-1): no policy here looks at it."""
-    with path.open("wb") as file:
-        for batch in open_trace(trace).batches(("page",)):
-            rows = np.zeros(len(batch.page), _ORACLE_GENERAL)
-            rows["object"], rows["size"], rows["next_access"] = batch.page, 1, -1
-            rows["time"] = batch.time // np.uint64(1000)
-            rows.tofile(file)
 
 
 def _compile(directory: Path) -> float:

@@ -131,7 +131,7 @@ def sampled(trace: Trace, found: Survey) -> Verdict:
 
 
 def idle_vms(trace: Trace, found: Survey) -> Verdict:
-    """VMs that are listed and have no rows: they take part in a replay with no memory."""
+    """VMs that are listed and have no rows."""
     idle = [i for i, n in enumerate(found.rows_of_vm) if not n]
     if not idle:
         return Verdict("ok", f"none of {len(found.rows_of_vm):,}")

@@ -11,16 +11,16 @@ import numpy as np
 
 from tracereplay import __version__
 from tracereplay.errors import TraceError, UsageError
+from tracereplay.files import appearing, check_target
 from tracereplay.trace import formats
 from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats._records import Findings, tables
 from tracereplay.trace.formats._source import STANDARD_INPUT, Source
 from tracereplay.trace.reader import Trace, open_trace
 from tracereplay.trace.schema import COLUMNS, Metadata, Op
-from tracereplay.trace.writer import MetadataFields, appearing, check_target, write_recorded
+from tracereplay.trace.writer import MetadataFields, write_recorded
 
 DETECT = "auto"
-PAGE_SIZE = 4096
 
 Paths = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
@@ -31,7 +31,7 @@ def import_trace(
     source: Paths | Sequence[Paths],
     target: Paths,
     *,
-    page_size: int = PAGE_SIZE,
+    page_size: int | None = None,
     name: str | None = None,
     family: str | None = None,
     force: bool = False,
@@ -42,26 +42,27 @@ def import_trace(
 
     ``format`` is a name such as ``"lackey"``, with parameters if wanted (``"csv:page=lbn"``; also as
     keywords), or ``"auto"``: told from the content.  ``source`` is a file, ``"-"`` (standard input), or
-    several in order; a directory where the format is one.  An access that crosses pages (``page_size``
-    bytes) touches each.  ``name`` and ``family`` are of the VM, where the format names none.  Records left
-    out are counted by reason in ``metadata.source["skipped"]``.  ``progress`` hears of bytes (read, all).
+    several in order; a directory where the format is one.  An access that crosses pages (``page_size`` bytes,
+    4096 unless the format says) touches each.  ``name`` and ``family`` are of the VM, where the format names
+    none.  Records left out are counted by reason in ``metadata.source["skipped"]``.  ``progress`` hears of
+    bytes (read, all).
 
     TraceError: a file that cannot be read, or is not of the format (file, line or byte, found, expected);
-    a target that exists (unless ``force``).  UsageError: no such format, or wrong parameters.
+    OutputError: a target that exists (unless ``force``).  UsageError: no such format, or wrong parameters.
     """
-    target = check_target(target, force)
+    target = check_target(target, force=force)
     listed = [source] if isinstance(source, str | os.PathLike) else list(source)
     sources = [Source(path, progress) for path in listed]
     if not sources:
         raise UsageError("import: found no source; expected at least one file, or - for standard input")
     kind, given = _chosen(format, parameters, sources)
-    findings = Findings()
+    findings = Findings(page_size)
     records = formats.get(kind).read(sources, findings, **given)
 
     def said() -> MetadataFields:
         names = findings.vms or (name or _stem(sources[0]),)
         return {
-            "page_size": page_size,
+            "page_size": findings.page_size,
             "time_unit": findings.time_unit,
             "page_space": findings.page_space,
             "vms": [{"name": vm, "family": findings.families.get(vm, family)} for vm in names],
@@ -75,7 +76,7 @@ def import_trace(
             },
         }
 
-    return write_recorded(target, tables(records, findings, page_size), said, force=force)
+    return write_recorded(target, tables(records, findings), said, force=force)
 
 
 def _chosen(
@@ -114,9 +115,10 @@ def export_trace(
 
     Formats without VMs take one: ``vm``, which may be left out where there is only one.  Returns ``rows``
     written, ``frees_left_out`` (FREE rows, where the format has none) and ``columns_left_out`` (what the
-    trace has and the format cannot say).  TraceError as ``write_trace``; UsageError: no such format or VM.
+    trace has and the format cannot say).  TraceError and OutputError as ``write_trace``; UsageError: no such
+    format or VM.
     """
-    target = check_target(target, force)
+    target = check_target(target, force=force)
     trace = open_trace(source)
     try:
         kind, given = formats.parse_for_writing(format, parameters)
@@ -132,7 +134,7 @@ def export_trace(
     counts = {"rows": 0, "frees_left_out": 0}
     with appearing(target) as temporary, temporary.open("w+b") as sink:
         rows = _kept(trace, vm, "free" in carried, counts)
-        formats.get(kind).write(rows, sink, trace.metadata.page_size, **given)
+        formats.get(kind).write(rows, sink, trace.metadata, **given)
     lost = [c for c in COLUMNS if c in trace.columns and c not in carried]
     return {**counts, "columns_left_out": lost}
 

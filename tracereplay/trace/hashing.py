@@ -1,10 +1,11 @@
-"""Hashes of 64-bit keys, and samples of them: which keys are in is a function of key and salt alone."""
+"""Hashes: of page contents, which are their ids in a trace, and of 64-bit keys, which say what a sample holds."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 import numpy as np
+import xxhash
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 """SplitMix64's increment."""
@@ -16,6 +17,18 @@ def mixed(keys: np.ndarray) -> np.ndarray:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def page_contents(block: bytes | memoryview, page_size: int = 4096) -> np.ndarray:
+    """The content id of each page of ``block`` (uint64): XXH3, 64 bits; 0 for a page of zeros and no other."""
+    view = memoryview(block)
+    pages = [view[i : i + page_size] for i in range(0, len(view), page_size)]
+    found = np.fromiter(map(xxhash.xxh3_64_intdigest, pages), np.uint64, len(pages))
+    found[found == 0] = 1  # a hash of 0 would say that the page is zeros
+    zeros = bytes(page_size)
+    likely = np.flatnonzero(found == xxhash.xxh3_64_intdigest(zeros))
+    found[[i for i in likely if pages[i] == zeros]] = 0
+    return found
 
 
 def sampled(keys: np.ndarray, rate: Fraction, salt: int) -> np.ndarray:

@@ -142,6 +142,8 @@ class ParquetSource:
 
 def as_table(source: object) -> pa.Table | None:
     """An Arrow table of anything table-like (Arrow, pandas, polars, DuckDB, a dict); None if it is not."""
+    if isinstance(source, pa.RecordBatchReader):
+        return source.read_all()  # what fails inside it fails as it is
     if isinstance(source, pa.RecordBatch):
         source = pa.Table.from_batches([source])
     if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -33,7 +32,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracereplay.errors import TraceError
+from tracereplay.errors import OutputError, TraceError
+from tracereplay.files import appearing, check_target
 from tracereplay.trace.batch import Array, Batch, Checker, check_schema
 from tracereplay.trace.reader import Trace, open_trace
 from tracereplay.trace.schema import COLUMNS, MAX_VMS, METADATA_KEY, Metadata, VMInfo
@@ -85,10 +85,10 @@ def write_trace(
     ``rows`` is anything ``open_trace`` takes, or an iterable of such tables or record batches, which is
     never in memory as a whole. Metadata that they bring is kept where ``metadata`` does not say
     otherwise; VMs without a name are called vm0, vm1, … The file appears only when it is complete.
-    TraceError: rows that are not a trace (as on reading), a file that exists (unless ``force``), metadata
-    that do not fit.
+    TraceError: rows that are not a trace (as on reading), metadata that do not fit.  OutputError: a file that
+    exists (unless ``force``) or cannot be written.
     """
-    target = check_target(path, force)
+    target = check_target(path, force=force)
     _check_names(metadata)
     checked = _rows(rows, dict(metadata), target)
     with appearing(target) as temporary:
@@ -107,7 +107,7 @@ def write_recorded(
     ``tables`` are record batches or tables; ``said`` is called once after them and returns the metadata.
     Else as ``write_trace``.
     """
-    target = check_target(path, force)
+    target = check_target(path, force=force)
     first, rest = _peeked(tables, target)
     columns = check_schema(first.schema, "<batch 0>")
     batches = _checked(first, rest, Checker(columns, MAX_VMS if "vm" in columns else 1))
@@ -120,20 +120,6 @@ def write_recorded(
     limit = MAX_VMS if "vm" in columns else 1
     with appearing(target) as temporary:
         return _write(temporary, target, _Rows(columns, batches, describe, limit))
-
-
-def check_target(path: str | os.PathLike[str], force: bool) -> Path:
-    """Where a trace could be written; TraceError if it could not.  Ask before long work that ends there."""
-    if "://" in os.fspath(path):
-        raise TraceError("expected a local path to write to; write there and copy the file", path)
-    target = Path(path)
-    if target.is_dir():
-        raise TraceError("found a directory; expected the name of a file to write", path)
-    if target.exists() and not force:
-        raise TraceError("exists already; give another name, or force to replace it", path)
-    if not target.parent.is_dir():
-        raise TraceError(f"no directory {target.parent} to write to; make it first", path)
-    return target
 
 
 def _check_names(metadata: Iterable[str]) -> None:
@@ -222,27 +208,12 @@ def _said(inherited: Metadata, given: dict[str, Any], columns: frozenset[str], t
 
 
 @contextmanager
-def appearing(target: Path) -> Iterator[Path]:
-    """A temporary name beside ``target`` that becomes it on success and disappears on any exception."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        with _writing(target):
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
 def _writing(target: Path) -> Iterator[None]:
-    """What the disk refuses, as a TraceError."""
+    """What the disk refuses, as an OutputError."""
     try:
         yield
     except (pa.ArrowException, OSError) as problem:
-        raise TraceError(f"cannot be written ({problem}); check space and access", target) from None
+        raise OutputError(f"{target}: cannot be written ({problem}); check space and access") from None
 
 
 def _write(temporary: Path, target: Path, rows: _Rows) -> Metadata:

@@ -50,6 +50,8 @@ def draw(name: str, data: pd.DataFrame) -> Figure:
     with settings():
         figure: Figure = get(name).draw(data)
         figure.axes[0].set_title(title(name).rstrip("."))
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # else each time that it is saved would move things a little
     return figure
 
 

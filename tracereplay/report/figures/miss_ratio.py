@@ -39,7 +39,9 @@ def draw(data: pd.DataFrame) -> Figure:
     figure, axes = style.panel("", "memory", "miss ratio")
     curves = data.groupby("vm", sort=False)
     for (vm, curve), colour, line in zip(curves, COLOURS, LINES, strict=False):
-        axes.plot(curve["size"], curve["miss_ratio"], color=colour, linestyle=line, label=str(vm))
+        axes.plot(
+            curve["size"], curve["miss_ratio"], color=colour, linestyle=line, label=style.shortened(str(vm))
+        )
         had = curve[curve["size_pages"] == data.attrs["memory"][vm]]
         axes.plot(had["size"], had["miss_ratio"], "o", color=colour)
     axes.plot([], [], "o", color=style.GREY, label="its memory")

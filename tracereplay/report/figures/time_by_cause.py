@@ -39,7 +39,12 @@ def draw(data: pd.DataFrame) -> Figure:
     """A bar per VM, stacked by cause."""
     height = 1.6 + 0.35 * len(data)
     figure, axes = style.panel("", "estimated time", "", size=(style.WIDTH, height))
-    longest = style.bars(axes, data, CAUSES, [format_duration_ns(time) for time in data.sum(axis=1)])
+    longest = style.bars(
+        axes,
+        data.rename(index=style.shortened),
+        CAUSES,
+        [format_duration_ns(time) for time in data.sum(axis=1)],
+    )
     style.durations(axes.xaxis, longest)
     style.legend_beside(axes)
     return figure

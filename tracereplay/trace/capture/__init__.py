@@ -13,6 +13,7 @@ A recorder is a module with a docstring whose first line says what it sees and a
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ from typing import Any
 
 from tracereplay import __version__
 from tracereplay.catalog import Catalog
-from tracereplay.errors import UsageError
+from tracereplay.errors import CaptureError, UsageError
+from tracereplay.files import check_target
+from tracereplay.problems import shown
 from tracereplay.trace.schema import Metadata
-from tracereplay.trace.writer import MetadataFields, check_target, write_recorded
+from tracereplay.trace.writer import MetadataFields, write_recorded
 
 _CATALOG = Catalog(__name__, "recorder", "record")
 
@@ -72,9 +75,9 @@ def capture(
     ``recorder`` is a name, with parameters if wanted (``"lackey:exact_above=64"``; also as keywords).
     ``name`` is the VM's, the program's by default.  A program that fails or is interrupted leaves a valid
     trace of what it did until then; ``exit_code`` tells.  CaptureError: the recorder cannot run here, or the
-    program cannot be started.  TraceError: the target.  UsageError: no such recorder, wrong parameters.
+    program cannot be started.  OutputError: the target.  UsageError: no such recorder, wrong parameters.
     """
-    target = check_target(target, force)
+    target = check_target(target, force=force)
     if not command:
         raise UsageError("capture: found no command; expected a program and its arguments")
     try:
@@ -83,6 +86,7 @@ def capture(
         raise UsageError(f"capture: {error}") from None
     module = get(kind)
     module.probe()
+    program_path(command[0])
     outcome = Outcome()
 
     def said() -> MetadataFields:
@@ -106,6 +110,14 @@ def capture(
     with closing(module.record(command, outcome, **given)) as rows:
         metadata = write_recorded(target, rows, said, force=force)
     return Captured(metadata, outcome.exit_code, outcome.interrupted)
+
+
+def program_path(program: str) -> str:
+    """Where a program is; CaptureError if there is none of that name."""
+    path = shutil.which(program)
+    if path is None:
+        raise CaptureError(f"found no program {shown(program)}; expected one on the PATH, or its path")
+    return path
 
 
 def _host() -> dict[str, Any]:

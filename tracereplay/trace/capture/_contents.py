@@ -6,18 +6,11 @@ import os
 from itertools import pairwise
 
 import numpy as np
-import xxhash
+
+from tracereplay.trace.hashing import page_contents
 
 PAGE_SIZE = 4096
 _RUN = 256  # pages read at once, at most
-_ZEROS = bytes(PAGE_SIZE)
-
-
-def content_id(page: bytes | memoryview) -> int:
-    """XXH3-64 of a page; 0 is the zero page and no other."""
-    if page == _ZEROS:
-        return 0
-    return xxhash.xxh3_64_intdigest(page) or 1
 
 
 def contents(memory: int, pages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -27,11 +20,10 @@ def contents(memory: int, pages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     ids, known = np.zeros(len(pages), np.uint64), np.zeros(len(pages), np.bool_)
     for start, stop in _runs(pages):
-        read = memoryview(_read(memory, int(pages[start]), stop - start))
-        for i in range(len(read) // PAGE_SIZE):
-            ids[start + i] = content_id(read[i * PAGE_SIZE : (i + 1) * PAGE_SIZE])
-            known[start + i] = True
-        for i in range(start + len(read) // PAGE_SIZE + 1, stop):
+        read = _read(memory, int(pages[start]), stop - start)
+        end = start + len(read) // PAGE_SIZE
+        ids[start:end], known[start:end] = page_contents(read[: (end - start) * PAGE_SIZE]), True
+        for i in range(end + 1, stop):
             ids[i : i + 1], known[i : i + 1] = contents(memory, pages[i : i + 1])
     return ids, known
 

@@ -35,8 +35,7 @@ import pyarrow as pa
 
 from tracereplay.catalog import Accesses, Pages
 from tracereplay.errors import CaptureError, UsageError
-from tracereplay.problems import shown
-from tracereplay.trace.capture import Outcome
+from tracereplay.trace.capture import Outcome, program_path
 from tracereplay.trace.capture._interrupt import Interrupt
 from tracereplay.trace.capture._intervals import Intervals
 from tracereplay.trace.reduce import Reduction
@@ -254,18 +253,12 @@ def _program(command: Sequence[str], plugin: str) -> list[str]:
             f"found no {_PROGRAM}; install it (Debian, Ubuntu: apt-get install qemu-user), or record a whole "
             f"guest: {_GUEST}x86_64 …"
         )
-    return [_PROGRAM, "-plugin", plugin, "-0", command[0], _found(command[0]), *command[1:]]
+    return [_PROGRAM, "-plugin", plugin, "-0", command[0], program_path(command[0]), *command[1:]]
 
 
 def _guest(command: Sequence[str], plugin: str) -> list[str]:
     """A command line of a whole guest with the plugin."""
-    return [_found(command[0]), *command[1:], "-plugin", plugin]
-
-
-def _found(program: str) -> str:
-    if (path := shutil.which(program)) is None:
-        raise CaptureError(f"found no program {shown(program)}; expected one on the PATH, or its path")
-    return path
+    return [program_path(command[0]), *command[1:], "-plugin", plugin]
 
 
 def _plugin() -> Path:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import os
 import platform
-import shutil
 import signal
 import time
 from collections import Counter
@@ -25,7 +24,7 @@ import pyarrow as pa
 
 from tracereplay.catalog import Duration
 from tracereplay.errors import CaptureError, UsageError
-from tracereplay.problems import problem, shown
+from tracereplay.problems import problem
 from tracereplay.trace.capture import Outcome, _ptrace
 from tracereplay.trace.capture._contents import contents
 from tracereplay.trace.capture._interrupt import Interrupt
@@ -212,8 +211,6 @@ def _is_worth_a_look(stop: Stop, asked: bool) -> bool:
 @contextmanager
 def _started(command: Sequence[str]) -> Iterator[int]:
     """A process that has just become ``command``; it does not outlive the block."""
-    if shutil.which(command[0]) is None:
-        raise CaptureError(f"found no program {shown(command[0])}; expected one on the PATH, or its path")
     launcher = [*_LAUNCHER, *command]
     pid = os.posix_spawn(launcher[0], launcher, os.environ, setsigdef=_IGNORED_BY_PYTHON)
     try:

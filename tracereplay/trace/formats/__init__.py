@@ -9,7 +9,7 @@ A format is a module with a docstring whose first line says what it is and who w
   What it leaves out it counts with ``findings.skip``; what it learns of VMs, time and fidelity it says
   there, too.  What it cannot read it refuses with ``source.refuse``.  Keyword-only arguments with
   defaults are the format's parameters (``name:key=value``);
-- if it can be written, ``write(batches, sink, page_size, *, …)``: a trace as this format into a binary file,
+- if it can be written, ``write(batches, sink, metadata, *, …)``: a trace as this format into a binary file,
   and ``CARRIES``: the columns that survive, and ``"free"`` if FREE rows do.
 
 Text formats whose lines are all alike give ``_lines.records`` a kernel that reads one line.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tracereplay.errors import TraceError
+from tracereplay.errors import TraceError, UsageError
 from tracereplay.trace.schema import MAX_VMS
 
 Array = np.ndarray
@@ -44,9 +44,12 @@ class Findings:
     """What an importer learns beside the rows; filled while it reads.
 
     ``blocks``: addresses are page numbers, not bytes.  ``time_unit``: of ``Records.time``.  ``said``: facts
-    for the trace's ``source`` metadata, such as how faithful the recording is.
+    for the trace's ``source`` metadata, such as how faithful the recording is.  ``page_size`` is in bytes;
+    ``page_size_asked`` what the user wants, None if nothing.
     """
 
+    page_size_asked: int | None = None
+    page_size: int = 4096
     blocks: bool = False
     time_unit: str = "accesses"
     page_space: str = "guest-virtual"
@@ -54,6 +57,18 @@ class Findings:
     said: dict[str, Any] = field(default_factory=dict)
     families: dict[str, str] = field(default_factory=dict)
     _vms: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.page_size = self.page_size_asked or self.page_size
+
+    def fix_page_size(self, size: int) -> None:
+        """Say which pages the format has; UsageError if the user wants others."""
+        if self.page_size_asked not in (None, size):
+            raise UsageError(
+                f"import: found a page size of {self.page_size_asked} bytes; expected {size}, or none: this "
+                "format says what its pages are"
+            )
+        self.page_size = size
 
     def skip(self, why: str, count: int = 1) -> None:
         """Count records that are left out, by reason: nothing is dropped silently."""
@@ -69,19 +84,24 @@ class Findings:
         return self._vms.setdefault(name, len(self._vms))
 
     @property
+    def unit(self) -> int:
+        """What an address counts in a page."""
+        return 1 if self.blocks else self.page_size
+
+    @property
     def vms(self) -> tuple[str, ...]:
         """Names of the VMs so far, by index."""
         return tuple(self._vms)
 
 
-def tables(batches: Iterator[Records], findings: Findings, page_size: int) -> Iterator[pa.RecordBatch]:
+def tables(batches: Iterator[Records], findings: Findings) -> Iterator[pa.RecordBatch]:
     """Rows of a trace: one per page that an access touches, times counted from the first one.
 
     A time below the one before it is raised to that, and counted in ``findings.said``.
     """
     clock = _Clock(findings)
-    for records in _bounded(batches, findings, page_size):
-        page, of_record = pages_touched(records, 1 if findings.blocks else page_size)
+    for records in _bounded(batches, findings):
+        page, of_record = pages_touched(records, findings.unit)
         columns: dict[str, Any] = {"page": page}
         if records.time is not None:
             columns["time"] = _spread(clock.counted(records.time), of_record)
@@ -94,20 +114,20 @@ def tables(batches: Iterator[Records], findings: Findings, page_size: int) -> It
         yield pa.record_batch(columns)
 
 
-def _bounded(batches: Iterator[Records], findings: Findings, page_size: int) -> Iterator[Records]:
+def _bounded(batches: Iterator[Records], findings: Findings) -> Iterator[Records]:
     """The same in batches that are not empty and touch few pages at a time, however long their ranges are."""
     for records in batches:
         if records.size is None or not len(records.address):
             cuts = [0, len(records.address)]
         else:
-            pages = records.size // np.uint64(1 if findings.blocks else page_size)
+            pages = records.size // np.uint64(findings.unit)
             if (most := int(pages.max())) > MOST_PAGES:
                 raise TraceError(f"found an access of {most} pages; expected at most {MOST_PAGES}")
             group = np.cumsum(pages) // np.uint64(_PAGES_AT_ONCE)
             cuts = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(pages)]
         for begin, end in pairwise(cuts):
             if begin < end:
-                yield Records(*(None if column is None else column[begin:end] for column in records))
+                yield Records._make(None if column is None else column[begin:end] for column in records)
 
 
 def pages_touched(records: Records, page_size: int) -> tuple[Array, Array | None]:

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import xxhash
 
 from tracereplay.trace.formats._records import Array, Findings, Records
 from tracereplay.trace.schema import Op
 
 PAGE = 4096
-_ZERO = xxhash.xxh3_64_intdigest(bytes(PAGE))
 _REGION = 1 << 16
 
 
@@ -22,19 +20,6 @@ class Pages(NamedTuple):
 
     number: Array
     content: Array
-
-
-def contents(block: bytes) -> Array:
-    """The content of each page of ``block``: XXH3 of its 4096 bytes, 64 bits; 0 for a page of zeros.
-
-    A page whose hash happens to be 0 gets 1.
-    """
-    view = memoryview(block)
-    hashes = (xxhash.xxh3_64_intdigest(view[i : i + PAGE]) for i in range(0, len(view), PAGE))
-    found = np.fromiter(hashes, np.uint64, len(view) // PAGE)
-    found[found == 0] = 1
-    found[found == _ZERO] = 0
-    return found
 
 
 def changes(
@@ -46,6 +31,7 @@ def changes(
     in ns.  Without ``zeros`` a page exists only once it has held something else than zeros.  Bounded by 12
     bytes for each page, whatever the number of snapshots.
     """
+    findings.fix_page_size(PAGE)
     findings.blocks, findings.time_unit = True, "ns"
     counts: list[dict[str, int]] = []
     findings.said["snapshots"] = counts

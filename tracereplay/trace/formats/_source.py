@@ -48,23 +48,25 @@ class Source:
         self.name = os.fspath(path)
         self._progress = progress
         self._file: IO[bytes] | None = None
-        self._standard_input: io.BufferedReader | None = None
+        self._standard_input: _Ahead | None = None
+
+    def beside(self, path: str | os.PathLike[str]) -> Source:
+        """A source over another file, such as one in the directory that this one names."""
+        return Source(path, self._progress)
 
     def head(self) -> bytes:
         """The first decompressed bytes, at most HEAD_BYTES; they are not used up."""
         with self.open() as stream:
-            if self._standard_input is not None:
-                return self._standard_input.peek(HEAD_BYTES)[:HEAD_BYTES]
-            return self.read(stream, HEAD_BYTES)
+            return stream.head if isinstance(stream, _Ahead) else self.read(stream, HEAD_BYTES)
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """The decompressed bytes, to be read forward with ``read``."""
         if self.name in STANDARD_INPUT:
             if self._standard_input is None:
-                plain = self._decompressed(sys.stdin.buffer)
-                self._standard_input = io.BufferedReader(cast(Any, plain), HEAD_BYTES)
-            yield self._standard_input
+                stream = self._decompressed(sys.stdin.buffer)
+                self._standard_input = _Ahead(self.read(stream, HEAD_BYTES), stream)
+            yield cast(IO[bytes], self._standard_input)
             return
         try:
             self._file = Path(self.name).open("rb")  # noqa: SIM115 (closed below)
@@ -151,6 +153,21 @@ class Source:
     def _refuse_broken(self, problem: BaseException) -> NoReturn:
         text = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise TraceError(f"cannot be read or decompressed ({text}); copy or make it again", self.name)
+
+
+class _Ahead:
+    """A stream that cannot go back, with the bytes that were read ahead."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self.head = head
+        self._left = head
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        if self._left:
+            part, self._left = self._left[:size], self._left[size:]
+            return part
+        return self._stream.read(size)
 
 
 class _Members:

@@ -26,7 +26,7 @@ from tracereplay.trace.formats._columns import Columns
 from tracereplay.trace.formats._lines import whole_lines
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import Source, first_lines
-from tracereplay.trace.schema import COLUMNS
+from tracereplay.trace.schema import COLUMNS, Metadata
 
 SAMPLE = "time,vm,page,op,content"
 CARRIES = frozenset({*COLUMNS, "free"})
@@ -94,7 +94,7 @@ def read(
                 yield columns.records(table, findings, partial(_refuse, source, records))
 
 
-def write(batches: Iterable[Batch], sink: IO[bytes], page_size: int, *, delimiter: Text = ",") -> None:
+def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata, *, delimiter: Text = ",") -> None:
     """All columns, numbers in decimal; nothing where a content is unknown."""
     options = arrow_csv.WriteOptions(include_header=False, delimiter=_character(delimiter))
     sink.write(options.delimiter.join(COLUMNS).encode() + b"\n")

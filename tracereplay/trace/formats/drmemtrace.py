@@ -101,7 +101,7 @@ def _files(source: Source) -> list[Source]:
     paths = sorted(p for p in directory.iterdir() if p.is_file() and not p.name.startswith(_BESIDE_THREADS))
     if not paths:
         source.refuse("a directory without files of threads", "one for each, such as NAME.trace.zip")
-    return [Source(path) for path in paths]
+    return [source.beside(path) for path in paths]
 
 
 def _version(source: Source) -> int:

@@ -39,6 +39,7 @@ def read(sources: Sequence[Source], findings: Findings, *, block: Count = 4096) 
     """One access per block of each request; its content is known where the request is exactly one block."""
     if block < _SECTOR or block % _SECTOR:
         raise UsageError(f"import: fiu: block: found {block}; expected a multiple of {_SECTOR}, such as 4096")
+    findings.fix_page_size(block)
     findings.blocks, findings.time_unit = True, "ns"
     sectors = block // _SECTOR
     zeros = hashlib.md5(bytes(block), usedforsecurity=False).hexdigest()

@@ -18,8 +18,9 @@ from tracereplay.catalog import Duration, Flag
 from tracereplay.trace.formats import _images, _kdump
 from tracereplay.trace.formats._images import PagesOfFile, Reader
 from tracereplay.trace.formats._records import Findings, Records
-from tracereplay.trace.formats._snapshots import Pages, changes, contents
+from tracereplay.trace.formats._snapshots import Pages, changes
 from tracereplay.trace.formats._source import Source
+from tracereplay.trace.hashing import page_contents
 
 SAMPLE = "4096 bytes a page; or ELF core, kdump or LiME, told by their first bytes"
 
@@ -61,4 +62,4 @@ def _pages(source: Source, findings: Findings) -> Iterator[Pages]:
     layout = next((pages for is_it, pages in _LAYOUTS if is_it(head)), _images.raw)
     with source.open() as stream:
         for numbers, block in layout(Reader(source, stream), findings):
-            yield Pages(numbers, contents(block))
+            yield Pages(numbers, page_contents(block))

@@ -13,7 +13,7 @@ from tracereplay.trace.formats import _lines
 from tracereplay.trace.formats._lines import BAD, blanks, hexadecimal
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import Source, all_match
-from tracereplay.trace.schema import Op
+from tracereplay.trace.schema import Metadata, Op
 
 SAMPLE = "0041f7a0 R"
 CARRIES = frozenset({"page", "op"})
@@ -44,9 +44,9 @@ def line(text, i, stop, rows, n):
     return 1
 
 
-def write(batches: Iterable[Batch], sink: IO[bytes], page_size: int) -> None:
+def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None:
     """The first byte of each page, in at least eight digits; instruction fetches are reads."""
     for batch in batches:
-        address = (batch.page * np.uint64(page_size)).tolist()
+        address = (batch.page * np.uint64(metadata.page_size)).tolist()
         letters = np.where(batch.op == Op.WRITE, "W", "R").tolist()
         sink.writelines(b"%08x %s\n" % (a, o.encode()) for a, o in zip(address, letters, strict=True))

@@ -7,12 +7,12 @@ from typing import IO
 
 import numpy as np
 
-from tracereplay.catalog import Count
 from tracereplay.errors import UsageError
 from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import Source
 from tracereplay.trace.ids import Ids
+from tracereplay.trace.schema import Metadata
 
 SAMPLE = "u32 time in s, u64 object, u32 size, i64 next access (-1: none), 24 bytes a record"
 CARRIES = frozenset({"page", "time"})
@@ -53,27 +53,24 @@ def read(sources: Sequence[Source], findings: Findings) -> Iterator[Records]:
             yield Records(found["object"].copy(), time=found["time"] * NANOSECONDS)
 
 
-def write(
-    batches: Iterable[Batch], sink: IO[bytes], page_size: int, *, per_second: Count = 1_000_000_000
-) -> None:
-    """A request a row, of objects of ``page_size`` bytes; next accesses count requests from 1.
+def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None:
+    """A request a row, of objects of a page's size; next accesses count requests from 1.
 
-    ``per_second``: units of the trace's time in a second, for traces that are not in ns.  Memory: 8 bytes a
-    page of the trace, whatever its length.
+    Times in ns become whole seconds, others stay the counts that they are.  Memory: 8 bytes a page of the
+    trace, whatever its length.
     """
-    if per_second < 1:
-        raise UsageError(f"export: per_second: found {per_second}; expected at least 1")
+    unit = NANOSECONDS if metadata.time_unit == "ns" else np.uint64(1)
     ids = Ids()
     rows = 0
     for batch in batches:
-        time = batch.time // np.uint64(per_second)
+        time = batch.time // unit
         if time[-1] >= 1 << 32:
             raise UsageError(
-                f"export: found the time {time[-1]} s; expected less than {1 << 32}, as oracleGeneral has 32 "
-                "bits for it: give a larger per_second"
+                f"export: found the time {time[-1]}; expected less than {1 << 32}, as oracleGeneral has 32 bits "
+                "for it: export a part (tracereplay slice)"
             )
         records = np.empty(len(time), RECORD)
-        records["time"], records["object"], records["size"] = time, batch.page, page_size
+        records["time"], records["object"], records["size"] = time, batch.page, metadata.page_size
         # which page it is, until the pass backwards knows when it comes again
         records["next"] = ids.encode(batch.page)
         sink.write(records.tobytes())

@@ -1,8 +1,8 @@
 """Parquet files of any tool: columns of any name as those of a trace.
 
 ``parquet:page=lbn`` says that the pages are in the column ``lbn``; ``address`` (bytes, in place of
-``page``), ``size``, ``time``, ``op``, ``vm`` and ``content`` likewise, and an empty name leaves one out; other
-columns are not kept.
+``page``), ``size``, ``time``, ``op``, ``vm`` and ``content`` likewise, and an empty name leaves one out;
+other columns are not kept.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from tracereplay.trace.formats import _lines
 from tracereplay.trace.formats._lines import BAD, SKIP, decimal
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import Source, all_match
+from tracereplay.trace.schema import Metadata
 
 SAMPLE = "2819"
 CARRIES = frozenset({"page"})
@@ -44,7 +45,7 @@ def line(text, i, stop, rows, n):
     return 1
 
 
-def write(batches: Iterable[Batch], sink: IO[bytes], page_size: int) -> None:
+def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None:
     """The page numbers."""
     for batch in batches:
         sink.write("".join(f"{page}\n" for page in batch.page.tolist()).encode())

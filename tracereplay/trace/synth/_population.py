@@ -68,13 +68,10 @@ def population(names: Sequence[str], pages: int, shares: Shares) -> Keys:
 
 
 def _families(names: Sequence[str]) -> _Families:
-    expect(len(names) > 0, "vms", 0, "at least 1")
     different = list(dict.fromkeys(names))
-    return _Families(
-        np.array([different.index(name) for name in names]),
-        np.array([names[:vm].count(name) for vm, name in enumerate(names)]),
-        np.array([names.count(name) for name in names]),
-    )
+    of = np.array([different.index(name) for name in names])
+    rank = np.array([np.count_nonzero(of[:vm] == of[vm]) for vm in range(len(of))])
+    return _Families(of, rank, np.bincount(of)[of])
 
 
 def _groups(families: _Families, pages: int, shares: Shares) -> list[_Groups]:
@@ -99,7 +96,7 @@ def _groups(families: _Families, pages: int, shares: Shares) -> list[_Groups]:
 
 
 def _ends(families: _Families, pages: int, shares: Shares, groups: list[_Groups]) -> np.ndarray:
-    """Where each VM's zero pages and those shared within it, in its family, across families end, int64[vms, 4]."""
+    """Where zero pages and those shared within a VM, in its family, across families end, int64[vms, 4]."""
     n, n_families = len(families.of), families.of.max() + 1
     expect(not shares.cross or n_families > 1, "cross", shares.cross, "0, as all VMs are of one family")
     crossing = round(shares.cross * n * pages / max(n_families - 1, 1))

@@ -16,7 +16,7 @@ from tracereplay.catalog import Count, Duration, Flag, Kind, Number, Pages, Shar
 from tracereplay.problems import one_of
 from tracereplay.trace.reader import open_trace
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._hosts import Host, filled, vm_infos
+from tracereplay.trace.synth._hosts import filled, new_host
 from tracereplay.trace.synth._one_vm import expect
 from tracereplay.trace.synth._population import Shares, population
 from tracereplay.trace.synth._sharing import fitted_shares
@@ -59,8 +59,9 @@ def generate(
     said = {"zero": zero, "self": self, "inter": inter, "cross": cross, "copies": copies}
     shares = found._replace(**{name: value for name, value in said.items() if value is not None})
     names = [families[vm % len(families)] for vm in range(vms)]
+    host = new_host(names, pages, duration, seed, aslr=aslr)
     keys = population(names, pages, shares)
-    return filled(Host(vm_infos(names), pages, duration, seed, aslr), keys, touches)
+    return filled(host, keys, touches)
 
 
 def _by_relation(relation: str, aslr: bool, vms: int) -> tuple[tuple[str, ...], Shares]:

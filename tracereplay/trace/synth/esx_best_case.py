@@ -3,7 +3,7 @@
 Stresses the sharing scan, and copy-on-write once VMs write.  The pages that an ideal scan finds grow with the
 number of VMs to 67 % of all memory, what they give back to 60 %; one VM alone gives back 5 MB, 55 % of it
 zero pages: 26.8 MB for each VM less 21.8 MB.
-Source: Waldspurger, "Memory resource management in VMware ESX server", OSDI 2002, section 4.3, figure 4.
+Source: Waldspurger, "Memory resource management in VMware ESX server", OSDI 2002, best case.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from tracereplay.catalog import Count, Duration, Pages
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._hosts import INTER, SELF, Host, filled, key, own, vm_infos
+from tracereplay.trace.synth._hosts import INTER, SELF, filled, key, new_host, own
 
 POOL, REDUNDANT, ZERO_PART = 0.67, 0.125, 0.55
 """Of a VM's pages those in every VM; of its pages those that repeat inside it; of these the zero pages."""
@@ -26,7 +26,8 @@ def generate(
     duration: Duration = 60 * 10**9,
     seed: Count = 0,
 ) -> Generated:
-    """``vms`` VMs of ``pages`` pages each, which is 40 MiB; every page is touched ``touches`` times on average."""
+    """``vms`` VMs of ``pages`` pages each; every page is touched ``touches`` times on average."""
+    host = new_host(["linux"] * vms, pages, duration, seed)
     pool, redundant = round(POOL * pages), round(REDUNDANT * pages)
     zeros = round(ZERO_PART * redundant) + 1
     paired = zeros + 2 * (redundant + 1 - zeros)
@@ -36,4 +37,4 @@ def generate(
         made = [np.zeros(len(slot), np.uint64), key(SELF, (slot - zeros) // 2), key(INTER, slot)]
         return np.select(parts, made, own(vm, slot))
 
-    return filled(Host(vm_infos(["linux"] * vms), pages, duration, seed), keys, touches)
+    return filled(host, keys, touches)

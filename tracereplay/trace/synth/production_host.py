@@ -2,7 +2,7 @@
 
 Stresses the sharing scan with contents of few copies.  A: ten Windows NT VMs, 2,048 MB; B: nine Linux VMs,
 1,846 MB; C: five Linux VMs, 1,658 MB.
-Source: Waldspurger, "Memory resource management in VMware ESX server", OSDI 2002, section 4.3, figure 5.
+Source: Waldspurger, "Memory resource management in VMware ESX server", OSDI 2002.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Annotated, NamedTuple, TypeAlias
 from tracereplay.catalog import Count, Duration, Kind, Share
 from tracereplay.problems import one_of
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._hosts import Host, filled, vm_infos
+from tracereplay.trace.synth._hosts import filled, new_host
 from tracereplay.trace.synth._population import Shares, population
 
 
 class Server(NamedTuple):
-    """``memory`` of all VMs in MiB; ``copies`` are pages per shared frame, ``reclaimed`` a fraction of memory."""
+    """``memory`` of all VMs in MiB, the fraction of it that is ``reclaimed``, and pages per shared frame."""
 
     family: str
     vms: int
@@ -42,12 +42,13 @@ def generate(
     duration: Duration = 60 * 10**9,
     seed: Count = 0,
 ) -> Generated:
-    """Server ``host`` (A, B or C) with ``scale`` of its memory; every page is touched ``touches`` times on average.
+    """Server ``host`` with ``scale`` of its memory; every page is touched ``touches`` times on average.
 
     All sharing is between VMs: how much of it was zero pages or within a VM was not published.
     """
     server = HOSTS[host]
     pages = round(server.memory * 256 * scale / server.vms)
     families = [server.family] * server.vms
+    host_vms = new_host(families, pages, duration, seed)
     keys = population(families, pages, Shares(inter=server.reclaimed, copies=server.copies))
-    return filled(Host(vm_infos(families), pages, duration, seed), keys, touches)
+    return filled(host_vms, keys, touches)
