@@ -102,6 +102,13 @@ class Parameter(NamedTuple):
     default: Any
     kind: Kind
 
+    @property
+    def shown(self) -> str:
+        """The default as it would be typed: ``…`` must be given, nothing may be left out."""
+        if self.default is REQUIRED:
+            return "…"
+        return "" if self.default is None else self.kind.show(self.default)
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -144,10 +151,9 @@ class Catalog:
             p.name: Parameter(p.default, _kind_of(hints[p.name])) for p in found if p.kind is p.KEYWORD_ONLY
         }
 
-    def defaults(self, name: str) -> dict[str, Any]:
-        """The parameters that have a default, with it."""
-        found = self.parameters(name).items()
-        return {key: p.default for key, p in found if p.default is not REQUIRED}
+    def defaults(self, name: str) -> dict[str, str]:
+        """Its parameters with their defaults as they would be typed."""
+        return {key: p.shown for key, p in self.parameters(name).items()}
 
     def arguments(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """``given`` checked and as values; ValueError for a parameter that is unknown, wrong or missing."""

@@ -75,6 +75,7 @@ REFUSED = {
     ),
     "parameters": (["csv:header=false,page=1", "plain"], 3, 'plain:3: found "*" in column page; expected'),
     "a bad parameter": (["csv:header=no", "plain"], 2, "import: parameter header of format csv: found"),
+    "no page size": (["log.txt", "--page-size", "0"], 2, '--page-size: found "0"; expected at least 1 byte'),
     "a page size": (["log.txt", "--page-size", "4KB!"], 2, "--page-size: found"),
 }
 

@@ -16,25 +16,37 @@ from collections.abc import Sequence
 from tracereplay import __version__
 from tracereplay.errors import TraceReplayError
 
-VERBS = {
-    "demo": "Replay the bundled captures three ways and compare: the first five minutes.",
-    "info": "Say what a trace or a run directory holds, and whether it is sound.",
-    "capture": "Record the memory of a real program, page contents included.",
-    "import": "Turn another tool's trace into a trace file.",
-    "export": "Write a trace in another tool's format.",
-    "compat": "Print what another simulator prints, so that the two can be compared.",
-    "synth": "Make a synthetic trace.",
-    "merge": "Put the VMs of several traces onto one clock, as one trace.",
-    "slice": "Cut a window of time or rows, or some VMs, out of a trace.",
-    "sample": "Keep a part of a trace that stands for the whole.",
-    "check": "Say what is to be known of a trace before its numbers are believed.",
-    "heatmap": "Show where and when a VM touches its memory.",
-    "replay": "Replay a scenario, or traces with settings, and say what it cost.",
-    "plot": "Draw a figure of a run.",
-    "bench": "Measure replay speed on this machine, alone or beside another simulator.",
-    "policies": "List the replacement policies and their parameters.",
-    "schema": "Print the JSON schema of a scenario.",
+GROUPS = {
+    "Replay": {
+        "demo": "Replay the bundled captures three ways and compare: the first five minutes.",
+        "replay": "Replay a scenario, or traces with settings, and say what it cost.",
+        "plot": "Draw a figure of a run.",
+        "report": "Make one offline HTML file of a run.",
+        "compare": "Say what differs between runs, and by how much.",
+    },
+    "Get a trace": {
+        "capture": "Record the memory of a real program, page contents included.",
+        "import": "Turn another tool's trace into a trace file.",
+        "synth": "Make a synthetic trace.",
+    },
+    "Work with traces": {
+        "info": "Say what a trace or a run directory holds, and whether it is sound.",
+        "check": "Say what is to be known of a trace before its numbers are believed.",
+        "heatmap": "Show where and when a VM touches its memory.",
+        "merge": "Put the VMs of several traces onto one clock, as one trace.",
+        "slice": "Cut a window of time or rows, or some VMs, out of a trace.",
+        "sample": "Keep a part of a trace that stands for the whole.",
+        "export": "Write a trace in another tool's format.",
+        "compat": "Print what another simulator prints, so that the two can be compared.",
+    },
+    "Reference": {
+        "policies": "List the replacement policies and their parameters.",
+        "schema": "Print the JSON schema of a scenario.",
+        "bench": "Measure replay speed on this machine, alone or beside another simulator.",
+    },
 }
+"""Verbs and what they do, as the help groups them."""
+VERBS = {verb: summary for verbs in GROUPS.values() for verb, summary in verbs.items()}
 
 EXIT_INTERRUPTED = 130
 EXIT_USAGE = 2
@@ -42,7 +54,7 @@ EXIT_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; intended errors print one message, no traceback."""
-    from cyclopts import App, CycloptsError
+    from cyclopts import App, CycloptsError, Group
 
     app = App(
         name="tracereplay",
@@ -51,9 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for verb, summary in VERBS.items():
-        file = f"{verb}_" if keyword.iskeyword(verb) else verb
-        app.command(f"tracereplay.cli.{file}:{file}", name=verb, help=summary)
+    options = Group("Options", sort_key=len(GROUPS))
+    for flag in ("--help", "--version"):
+        app[flag].group = options
+    for place, (title, verbs) in enumerate(GROUPS.items()):
+        group = Group(title, sort_key=place)
+        for number, (verb, summary) in enumerate(verbs.items()):
+            file = f"{verb}_" if keyword.iskeyword(verb) else verb
+            target = f"tracereplay.cli.{file}:{file}"
+            app.command(target, name=verb, help=summary, group=group, sort_key=number)
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = app(_with_standard_input(words), exit_on_error=False)

@@ -30,11 +30,6 @@ def _folded(row: Mapping[str, Any]) -> dict[str, str]:
 
     lines = [row["is"].replace("``", ""), f"sample: {row['sample'].strip()}"]
     if row["parameters"]:
-        said = (f"{key}={_value(default)}" for key, default in row["parameters"].items())
+        said = (f"{key}={default}" for key, default in row["parameters"].items())
         lines.append(f"parameters: {', '.join(said)}")
     return {"format": row["format"], "what it is, and a sample": escape("\n".join(lines))}
-
-
-def _value(default: Any) -> str:
-    """As it would be typed."""
-    return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)

@@ -94,8 +94,12 @@ def _recorder(name: str) -> dict[str, Any]:
         here = "yes"
     except CaptureError as missing:
         here = f"no: {missing}"
-    defaults = {key: p.default for key, p in home.parameters(name).items()}
-    return {"recorder": name, "sees": home.describe(name), "parameters": defaults, "runs here": here}
+    return {
+        "recorder": name,
+        "sees": home.describe(name),
+        "parameters": home.defaults(name),
+        "runs here": here,
+    }
 
 
 def _told(found: Captured, program: str, output: Path, quiet: bool) -> int:

@@ -49,6 +49,7 @@ def import_(
     listed
         Show the formats.
     """
+    from tracereplay.problems import wrong
     from tracereplay.trace import formats
     from tracereplay.trace.convert import DETECT, import_trace
     from tracereplay.units import parse_size
@@ -61,6 +62,8 @@ def import_(
         raise UsageError("import: expected a source and -o FILE, as in: import lackey log.gz -o t.parquet")
     try:
         page_bytes = None if page_size is None else parse_size(page_size, page_size=1)
+        if page_bytes == 0:
+            raise wrong(page_size, "at least 1 byte")
     except ValueError as error:
         raise UsageError(f"--page-size: {error}") from None
     with progress("import", quiet=quiet, unit="bytes") as update:

@@ -76,7 +76,7 @@ def _listing() -> Any:
     for name in home.names():
         lines.append(Text(name, style="bold"))
         lines += [
-            Padding(Text(text), (0, 0, 0, 2))
+            Padding(Text(text), (0, 0, 0, 2), expand=False)
             for text in (home.describe(name), _parameters(home.parameters(name)))
         ]
     return Group(*lines)

@@ -50,6 +50,8 @@ def import_trace(
     TraceError: a file that cannot be read, or is not of the format (file, line or byte, found, expected);
     OutputError: a target that exists (unless ``force``).  UsageError: no such format, or wrong parameters.
     """
+    if page_size is not None and page_size < 1:
+        raise UsageError(f"import: found a page size of {page_size} bytes; expected 1 or more")
     target = check_target(target, force=force)
     listed = [source] if isinstance(source, str | os.PathLike) else list(source)
     sources = [Source(path, progress) for path in listed]

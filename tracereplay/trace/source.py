@@ -152,7 +152,7 @@ def as_table(source: object) -> pa.Table | None:
         return None
     try:
         return pa.table(source)
-    except (pa.ArrowException, TypeError, ValueError) as problem:
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as problem:
         raise TraceError(
             f"cannot be made an Arrow table ({problem}); give columns of integers", "<table>"
         ) from None

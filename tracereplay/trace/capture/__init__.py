@@ -32,7 +32,7 @@ _CATALOG = Catalog(__name__, "recorder", "record")
 names = _CATALOG.names
 get = _CATALOG.get
 describe = _CATALOG.describe
-parameters = _CATALOG.parameters
+defaults = _CATALOG.defaults
 
 
 @dataclass

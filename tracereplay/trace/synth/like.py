@@ -39,7 +39,7 @@ def generate(
     duplicates: Share = 0.2,
     seed: Count = 0,
 ) -> Generated:
-    """Accesses with the stack distances, rate of new pages and share of writes of a trace's VM ``vm``.
+    """Accesses with the stack distances, rate of new pages and share of writes of VM ``vm`` of ``trace``.
 
     ``accesses`` defaults to as many as the VM made.  In every LRU memory below the footprint, misses differ
     by less than 1 from the original's, scaled to the same length.  A longer trace has a larger footprint, as

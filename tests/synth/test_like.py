@@ -1,0 +1,71 @@
+"""Traces like another one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from made import columns, table
+
+from tracereplay.analysis.one_level import count_misses
+from tracereplay.bundled import trace_path
+from tracereplay.trace import open_trace, write_trace
+from tracereplay.trace.synth.like import fitted
+
+
+def lru_misses(source: object, sizes: list[int]) -> list[int]:
+    """Misses of LRU memories of these sizes, by simulating each."""
+    trace = open_trace(source)
+    return [count_misses(trace, "lru", frames) for frames in sizes]
+
+
+@pytest.mark.parametrize("name", ["gzip", "sort", "sqlite", "python", "cc1"])
+def test_the_same_length_misses_exactly_as_often(name):
+    """At every size tried, from one page to the footprint; the footprint and the share of writes are its own."""
+    path = str(trace_path(name))
+    model = fitted(open_trace(path), 0)
+    pages = len(model.first_row)
+    sizes = [1, 2, pages // 20, pages // 4, pages // 2, pages - 1, pages]
+    made = table("like", trace=path)
+    assert lru_misses(made, sizes) == lru_misses(path, sizes)
+    rows = columns("like", trace=path)
+    assert len(np.unique(rows.page)) == pages
+    writes = model.writes / model.accesses
+    assert abs((rows.op == 1).mean() - writes) < 4 * np.sqrt(writes / len(rows.op))
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.3, 1.7, 20])
+@pytest.mark.parametrize("name", ["gzip", "sort", "sqlite"])
+def test_any_length_has_the_same_miss_ratios(name, factor):
+    """Less than one miss off at all sizes below the footprint; new pages come at the same rate if it is longer."""
+    path = str(trace_path(name))
+    model = fitted(open_trace(path), 0)
+    accesses = round(factor * model.accesses)
+    made = fitted(open_trace(table("like", trace=path, accesses=accesses)), 0)
+    known, new = (len(fit.first_row) for fit in (model, made))
+    common = min(known, new)
+    expected, found = (np.cumsum(fit.at_distance[: common - 1]) for fit in (model, made))
+    assert np.abs(expected * (accesses / model.accesses) - found).max() < 1
+    if factor > 1:
+        assert abs(new - factor * known) <= 1
+
+
+def test_first_touches_come_as_in_the_original():
+    """All of the original's pages are new at the very rows where they were."""
+    path = str(trace_path("sort"))
+    made = table("like", trace=path)
+    model, found = (fitted(open_trace(source), 0).first_row.tolist() for source in (path, made))
+    assert found == model
+
+
+def test_one_vm_of_several_without_its_frees(tmp_path):
+    """Only rows of the VM asked for are fitted, and a FREE is no access."""
+    rows = [(0, 7, 0), (1, 7, 1), (0, 7, 1), (1, 8, 0), (1, 8, 2), (0, 9, 0), (1, 7, 0), (0, 7, 0)]
+    vm, page, op = (pa.array(column) for column in zip(*rows, strict=True))
+    write_trace(tmp_path / "t", pa.table({"vm": vm, "page": page, "op": op}))
+    fits = [fitted(open_trace(tmp_path / "t"), vm) for vm in (0, 1)]
+    assert [(f.accesses, f.writes, f.first_row.tolist(), f.at_distance.tolist()) for f in fits] == [
+        (4, 1, [0, 2], [1, 1]),
+        (3, 1, [0, 1], [0, 1]),
+    ]
+    assert columns("like", trace=str(tmp_path / "t"), vm=1).page.tolist() == [0, 1, 0]
