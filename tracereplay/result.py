@@ -148,10 +148,42 @@ class Result:
             shutil.rmtree(draft, ignore_errors=True)
         return target
 
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        names: str = "tracereplay",
+        title: str | None = None,
+        traces: bool = True,
+        force: bool = False,
+    ) -> Path:
+        """Write the run as one offline HTML file and return its path; warns of traces that are missing.
+
+        ``names`` is the vocabulary of the VMs' table: tracereplay, esxtop or ksm.  ``traces`` says whether
+        the run's traces are read once more, for miss ratios, working sets and heat.
+        ValueError for an unknown vocabulary; OutputError when the file exists (unless ``force``) or cannot
+        be written.
+        """
+        from tracereplay.studies.run_report import write_report
+
+        written = write_report(self, path, names=names, title=title, traces=traces, force=force)
+        for text in written.warnings:
+            warnings.warn(text, stacklevel=2)
+        return written.path
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The timeline, for whatever takes Arrow tables: ``polars.DataFrame(result)``, DuckDB, pyarrow."""
+        table = pa.Table.from_pandas(self.timeline, preserve_index=False).replace_schema_metadata(None)
+        return table.__arrow_c_stream__(requested_schema)
+
     def _repr_html_(self) -> str:
-        shown = self.vms[[c for c in self.vms if (self.vms[c] != 0).any()]]
+        """The VMs' table of the report, and the warnings."""
+        from tracereplay.report.markup import shown
+        from tracereplay.report.names import vm_table
+
+        table, _ = vm_table(self, "tracereplay")
         notes = "".join(f"<p>{_escaped(w)}</p>" for w in self.warnings)
-        return f"{shown.T.to_html()}{notes}"
+        return f"{table.map(shown).to_html()}{notes}"
 
     def __repr__(self) -> str:
         host, guest = self.totals["host_major_faults"], self.totals["guest_major_faults"]
@@ -286,7 +318,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; ResultError when it is missing or none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ResultError(
             f"{path}: not found; expected a run directory that `tracereplay replay -o` wrote"
         ) from None

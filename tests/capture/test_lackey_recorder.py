@@ -68,7 +68,7 @@ def test_every_access_and_its_content(tmp_path):
 
 
 def test_a_read_before_the_first_write_sees_the_interval_before(tmp_path):
-    """Its content is the old one, not what the page holds at the end; replay finds no write that is missing."""
+    """Its content is the old one, not what the page holds at the end."""
     body = """
         base[0] = 1;
         for (volatile int i = 0; i < 40000; i++);

@@ -26,17 +26,17 @@ def here(command, tmp_path):
 
 
 SAID = {
-    "a format": (["memsim", "log.txt"], "2 rows of 1 VM(s) written to t.parquet\n"),
-    "none": (["log.txt"], "read as memsim\n2 rows of 1 VM(s) written to t.parquet\n"),
-    "none, two files": (["log.txt", "more.txt"], "read as memsim\n4 rows of 1 VM(s) written to t.parquet\n"),
-    "auto": (["auto", "log.txt"], "read as memsim\n2 rows of 1 VM(s) written to t.parquet\n"),
+    "a format": (["memsim", "log.txt"], "2 rows of 1 VM written to t.parquet\n"),
+    "none": (["log.txt"], "read as memsim\n2 rows of 1 VM written to t.parquet\n"),
+    "none, two files": (["log.txt", "more.txt"], "read as memsim\n4 rows of 1 VM written to t.parquet\n"),
+    "auto": (["auto", "log.txt"], "read as memsim\n2 rows of 1 VM written to t.parquet\n"),
     "a file called like a format": (
         ["plain"],
-        "read as plain\n2 rows of 1 VM(s) written to t.parquet\nleft out: 1 checkpoint lines (*)\n",
+        "read as plain\n2 rows of 1 VM written to t.parquet\nleft out: 1 checkpoint lines (*)\n",
     ),
     "a format and a file called like it": (
         ["plain", "plain"],
-        "2 rows of 1 VM(s) written to t.parquet\nleft out: 1 checkpoint lines (*)\n",
+        "2 rows of 1 VM written to t.parquet\nleft out: 1 checkpoint lines (*)\n",
     ),
 }
 
@@ -101,7 +101,7 @@ def test_what_is_to_be_known_of_a_recording(command, here):
     (here / "p.txt").write_text("a 1/1 2.000000: page-faults: 1000 0\na 1/1 1.000000: page-faults: 2000 0\n")
     assert command("import", "p.txt", "-o", "t.parquet").err.splitlines() == [
         "read as perf-script",
-        "2 rows of 1 VM(s) written to t.parquet",
+        "2 rows of 1 VM written to t.parquet",
         "fidelity: page faults, not accesses: first touches",
         "times raised to the one before: 1",
     ]

@@ -20,12 +20,12 @@ GZIP, SORT = trace_path("gzip"), trace_path("sort")
 def test_merge_slice_sample(command, files, tmp_path):
     """One after the other, each a file that the next one reads; the metadata as JSON."""
     done = command("merge", GZIP, SORT, GZIP, "-o", "m.parquet", "--starts", "0,1M,5", "--json")
-    assert (done.code, done.err) == (0, "28,919 rows of 3 VM(s) written to m.parquet\n")
+    assert (done.code, done.err) == (0, "28,919 rows of 3 VMs written to m.parquet\n")
     assert [vm["name"] for vm in json.loads(done.out)["vms"]] == ["gzip", "sort", "gzip-2"]
     done = command("slice", "m.parquet", "-o", "s.parquet", "--vms", "sort,0", "--time", "1M:2M")
     part = tr.open_trace(tr.slice_trace("m.parquet", vms=["sort", 0], time=(10**6, 2 * 10**6)))
     assert (done.code, done.out) == (0, "")
-    assert done.err == f"{part.n_rows:,} rows of 2 VM(s) written to s.parquet\n"
+    assert done.err == f"{part.n_rows:,} rows of 2 VMs written to s.parquet\n"
     assert tr.open_trace("s.parquet").time_range() == part.time_range()
     assert command("slice", "m.parquet", "-o", "k.parquet", "--rows", "5:9", "--no-rebase", "-q").err == ""
     kept, whole = (next(tr.open_trace(f"{name}.parquet").batches()) for name in "km")

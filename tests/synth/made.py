@@ -44,7 +44,7 @@ SHARED = ("shared", "reclaimed", "zero", "self", "inter_vm", "cross_family")
 
 
 def ideally_shared(rows: Any, **scenario: Any) -> dict[str, float]:
-    """What ideal sharing finds in the end, as fractions of all pages: shared, reclaimed, and its four kinds."""
+    """What ideal sharing finds in the end: shared, reclaimed and its four kinds, as fractions of pages."""
     result = replayed(rows, **{"sharing": {"mode": "ideal"}} | scenario)
     pages = int(result.vms["footprint_pages"].sum())
     names = ("shared", "reclaimed", *(f"reclaimed_{kind}" for kind in SHARED[2:]))

@@ -84,13 +84,14 @@ def test_randomised_addresses(aslr):
 def test_like_a_trace():
     """Two clones of the bundled guests share what these share, in all kinds."""
     path = str(trace_path("two-guests"))
-    model = ideally_shared(path, tick=1000)
+    first, last = open_trace(path).time_range()
+    model = ideally_shared(path, tick=last - first)
     made = table("clones", like=path, vms=2, pages=20_000)
     assert within(ideally_shared(made), {kind: model[kind] for kind in SHARED[1:]}, 0.0005)
 
 
 def test_families_like_a_trace(tmp_path):
-    """The split counted by hand: families a, b, a; contents 5 in VMs 0 and 2, 6 in VMs 0 and 1, 7 twice in VM 1."""
+    """Counted by hand: of families a, b, a; 5 is in VMs 0 and 2, 6 in VMs 0 and 1, 7 twice in VM 1."""
     rows = [(0, 5), (0, 6), (0, 0), (1, 6), (1, 7), (1, 7), (2, 5), (2, 0), (2, 8), (0, 9)]
     vm, content = zip(*rows, strict=True)
     made = {"vm": vm, "page": range(10), "op": [1] * 10, "content": content}
@@ -104,8 +105,10 @@ def test_families_like_a_trace(tmp_path):
 
 def test_what_a_trace_leaves_in_memory():
     """Known: what was read first or written last, zero where nothing was; unknown: written so, or freed."""
-    rows = [(1, 0, None), (2, 0, 5), (3, 1, 6), (3, 1, None), (4, 1, 7), (4, 0, None), (5, 1, 8), (5, 2, None),
-            (6, 1, None), (6, 0, 9)]  # fmt: skip
+    rows = [
+        *[(1, 0, None), (2, 0, 5), (3, 1, 6), (3, 1, None), (4, 1, 7)],
+        *[(4, 0, None), (5, 1, 8), (5, 2, None), (6, 1, None), (6, 0, 9)],
+    ]
     page, op, content = (list(column) for column in zip(*rows, strict=True))
     pages = last_contents(
         open_trace(pa.table({"page": page, "op": op, "content": pa.array(content, pa.uint64())}))

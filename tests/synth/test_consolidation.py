@@ -17,10 +17,10 @@ def rows():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_share_before_swap_at_boot(rows, seed):
-    """Some 325 MB of zeros are merged, some 35 MB paged out; that is all that was touched beyond the host's memory.
+    """Some 325 MB of zeros are merged, some 35 MB paged out: together all that the host has no room for.
 
-    The zero page's frame is a victim like any other: where it is hit, its pages count as paged out in the end,
-    though it is written only once.
+    The zero page's frame is a victim like any other: where it is chosen, its pages count as paged out, though
+    it is written only once.
     """
     sharing = {"mode": "esx", "rate": 1, "share_before_swap": True}
     totals = replayed(rows, seed=seed, host={"memory": int(864 * MIB)}, sharing=sharing).totals

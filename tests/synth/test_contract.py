@@ -78,7 +78,7 @@ WITH_BOTH = [name for name in synth.names() if {"pages", "accesses"} <= set(synt
 
 @pytest.mark.parametrize("name", WITH_BOTH)
 def test_rows_are_made_when_they_are_asked_for(name):
-    """The first batch of a trillion accesses comes at once: long traces take no more memory than short ones."""
+    """The first batch of a trillion accesses comes at once: memory does not grow with the length."""
     first = synth.synth(name, accesses=10**12).read_next_batch()
     assert first.num_rows == _draws.BATCH_ROWS
 
@@ -116,8 +116,10 @@ def test_what_does_not_fit_is_refused(kind):
 
 
 def test_a_trace_to_be_like_must_be_one(tmp_path):
-    """Its error is that of any trace that cannot be read; a VM that it lacks is the user's mistake."""
+    """The error of any unreadable trace; a VM that it lacks and no rows are usage errors."""
     with pytest.raises(TraceError, match="no such file"):
         synth.synth("like", trace=str(tmp_path / "none.parquet"))
     with pytest.raises(UsageError, match="vm: found 1; expected an index below 1, the VMs of "):
         synth.synth("like", trace=GIVEN["trace"], vm=1)
+    with pytest.raises(UsageError, match="accesses: found 0; expected at least 1"):
+        synth.synth("like", trace=GIVEN["trace"], accesses=0)

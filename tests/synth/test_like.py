@@ -21,7 +21,7 @@ def lru_misses(source: object, sizes: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("name", ["gzip", "sort", "sqlite", "python", "cc1"])
 def test_the_same_length_misses_exactly_as_often(name):
-    """At every size tried, from one page to the footprint; the footprint and the share of writes are its own."""
+    """At every size tried, from one page to the footprint, which is the same, as is the share of writes."""
     path = str(trace_path(name))
     model = fitted(open_trace(path), 0)
     pages = len(model.first_row)
@@ -37,7 +37,7 @@ def test_the_same_length_misses_exactly_as_often(name):
 @pytest.mark.parametrize("factor", [0.01, 0.3, 1.7, 20])
 @pytest.mark.parametrize("name", ["gzip", "sort", "sqlite"])
 def test_any_length_has_the_same_miss_ratios(name, factor):
-    """Less than one miss off at all sizes below the footprint; new pages come at the same rate if it is longer."""
+    """Less than one miss off at all sizes below the footprint, which grows with the length."""
     path = str(trace_path(name))
     model = fitted(open_trace(path), 0)
     accesses = round(factor * model.accesses)

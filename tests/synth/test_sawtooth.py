@@ -15,7 +15,7 @@ def test_up_and_down():
 
 
 MISSES = {"lru": [25, 20, 15, 10, 5], "fifo": [25, 20, 17, 16, 5], "clock": [25, 20, 19, 18, 5]}
-"""By policy, for 1 to 5 frames: worked out for (0 … 4, 4 … 0) × 3 by programs that share no code with ours."""
+"""For 1 to 5 frames: (0 … 4, 4 … 0) × 3 as worked out by programs that share no code with ours."""
 
 
 @pytest.mark.parametrize("policy", MISSES)

@@ -12,7 +12,7 @@ from tracereplay.trace import open_trace
 
 @pytest.mark.parametrize("alpha", [0.0, 0.7, 1.2])
 def test_popularity(alpha):
-    """The page of rank r has its share r^-alpha / sum, four standard deviations allowed; ranks are shuffled."""
+    """The page of rank r has its share r^-alpha / sum, give or take four deviations; ranks are shuffled."""
     n, accesses = 50, 200_000
     page = columns("zipf", pages=n, accesses=accesses, alpha=alpha).page.astype(int)
     counts = np.bincount(page, minlength=n)

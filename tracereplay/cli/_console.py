@@ -7,9 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from tracereplay.trace import Metadata
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress and no talk.")]
@@ -38,6 +42,12 @@ def say(text: str, *, quiet: bool = False) -> None:
     """Talk to the person at the terminal."""
     if not quiet:
         print(text, file=sys.stderr)
+
+
+def say_written(metadata: Metadata, output: Path, *, quiet: bool = False) -> None:
+    """Say what a trace that was written holds."""
+    vms = len(metadata.vms)
+    say(f"{metadata.rows:,} rows of {vms} VM{'s' * (vms != 1)} written to {output}", quiet=quiet)
 
 
 def warn(warnings: list[str] | tuple[str, ...]) -> None:

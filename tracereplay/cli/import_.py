@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, progress, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, progress, say, say_written
 from tracereplay.cli._formats import print_formats
 from tracereplay.errors import UsageError
 
@@ -82,7 +82,7 @@ def import_(
     source = metadata.source or {}
     if kind == DETECT:
         say(f"read as {source['tool'].split()[-1]}", quiet=quiet)
-    say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
+    say_written(metadata, output, quiet=quiet)
     for why, count in source["skipped"].items():
         say(f"left out: {count:,} {why}", quiet=quiet)
     for what, fact in source.items():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, say_written
 from tracereplay.errors import UsageError
 
 
@@ -43,4 +43,4 @@ def merge(
     metadata = write_trace(output, merged(sources, starts=shifts), force=force)
     if json:
         print_json(metadata.to_dict())
-    say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
+    say_written(metadata, output, quiet=quiet)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, say_written
 from tracereplay.errors import UsageError
 
 
@@ -53,4 +53,4 @@ def slice(
     metadata = write_trace(output, part, force=force)
     if json:
         print_json(metadata.to_dict())
-    say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
+    say_written(metadata, output, quiet=quiet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter as Option
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say_written
 from tracereplay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def synth(
     metadata = write_trace(output, home.synth(kind), force=force)
     if json:
         print_json(metadata.to_dict())
-    say(f"{metadata.rows:,} rows of {len(metadata.vms)} VM(s) written to {output}", quiet=quiet)
+    say_written(metadata, output, quiet=quiet)
     return None
 
 
@@ -60,7 +60,7 @@ def _catalog() -> Iterator[dict[str, Any]]:
 
     for name in home.names():
         known = home.parameters(name)
-        parameters = {key: {"default": _default(p) or None, "unit": p.kind.unit} for key, p in known.items()}
+        parameters = {key: {"default": p.shown, "unit": p.kind.unit} for key, p in known.items()}
         yield {"generator": name, "makes": home.describe(name), "parameters": parameters}
 
 
@@ -84,18 +84,4 @@ def _listing() -> Any:
 
 def _parameters(known: Mapping[str, Parameter]) -> str:
     """Each with its default, if it has one, and its unit; an ellipsis is something to fill in."""
-    from tracereplay.catalog import REQUIRED
-
-    said = []
-    for key, p in known.items():
-        default = "…" if p.default is REQUIRED else _default(p)
-        said.append(f"{key}{default and '='}{default} ({p.kind.unit})")
-    return ", ".join(said)
-
-
-def _default(parameter: Parameter) -> str:
-    """The default as it would be typed; empty where there is none."""
-    from tracereplay.catalog import REQUIRED
-
-    none = parameter.default is None or parameter.default is REQUIRED
-    return "" if none else parameter.kind.show(parameter.default)
+    return ", ".join(f"{key}{p.shown and '='}{p.shown} ({p.kind.unit})" for key, p in known.items())

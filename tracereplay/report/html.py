@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tracereplay.core.counters import COUNTERS, GAUGES
 from tracereplay.report import figures, markup, style
-from tracereplay.report.names import Column, vm_table
+from tracereplay.report.names import ALL_VMS, Column, vm_table
 from tracereplay.report.verdict import cautions, verdict
 from tracereplay.result import Result
 from tracereplay.units import format_bytes
@@ -35,6 +35,28 @@ ORDER = (
 )
 """Figures as a reader wants them; any others follow."""
 MOST_TABLE_ROWS = 500
+TERMS = {
+    "guest, host": "the operating system in a VM; the hypervisor below all of them",
+    "minor fault": "a touch that needs a page but no disk",
+    "major fault": "a touch of a page that must first be read from swap",
+    "double paging": "paging in both guest and host, so that the host reads back what the guest pages out",
+    "balloon": "memory that a driver in the guest takes, so that the guest pages and the host need not",
+    "copy-on-write": "mapped by several pages at once; a write makes a copy of its own",
+    "tick": "the interval at which balloons and sharing scans act",
+}
+"""Words of the page that name no counter."""
+
+
+class Told(NamedTuple):
+    """What a run's traces tell beside it.
+
+    ``extras``: the tables that figures draw; ``missing``: why traces are not in them; ``cautions``: what
+    limits conclusions from these traces.
+    """
+
+    extras: figures.Extras
+    missing: tuple[str, ...]
+    cautions: tuple[str, ...]
 
 
 class Section(NamedTuple):
@@ -48,28 +70,24 @@ class Section(NamedTuple):
     table: Markup
 
 
-def page(
-    result: Result,
-    extras: figures.Extras | None = None,
-    *,
-    names: str = "tracereplay",
-    title: str | None = None,
-) -> str:
+def page(result: Result, told: Told, *, names: str = "tracereplay", title: str | None = None) -> str:
     """The page of a run as HTML text.
 
-    ``extras`` are tables that only the run's traces can tell (their figures are left out without them);
-    ``names`` is the vocabulary of the VMs' table.  ValueError for an unknown vocabulary.
+    ``names`` is the vocabulary of the VMs' table.  ValueError for an unknown one.
     """
-    table, columns = vm_table(result.vms, names, result.machine["page_size"])
+    table, columns = vm_table(result, names)
+    data = {name: figures.data(name, result, told.extras) for name in _ordered()}
     return markup.page(
         "run",
         title=title or f"Replay of {_listed(list(result.vms.index))}",
         lead=_lead(result),
         verdict=verdict(result),
-        cautions=cautions(result),
+        cautions=[*cautions(result), *told.cautions, *told.missing],
         vms=_vms(table, columns),
-        sections=_sections(result, extras or {}),
-        counters=_counters(result),
+        sections=[_section(name, found) for name, found in data.items() if found is not None],
+        absent=_absent([name for name, found in data.items() if found is None], told),
+        totals=_totals(result),
+        by_vm=_by_vm(result),
         provenance=_provenance(result),
         laws=result.laws,
         scenario=json.dumps(dict(result.machine), indent=1, ensure_ascii=False),
@@ -77,71 +95,76 @@ def page(
     )
 
 
-def _sections(result: Result, extras: figures.Extras) -> list[Section]:
-    """Every figure that has something to show."""
-    known = figures.names()
-    wanted = [name for name in ORDER if name in known] + [name for name in known if name not in ORDER]
-    return [
-        _section(name, data) for name in wanted if (data := figures.data(name, result, extras)) is not None
-    ]
+def _ordered() -> list[str]:
+    names = figures.names()
+    return [name for name in ORDER if name in names] + [name for name in names if name not in ORDER]
 
 
 def _section(name: str, data: pd.DataFrame) -> Section:
-    title, caption = figures.title(name).rstrip("."), figures.caption(name, data)
+    title, caption = _title(name), figures.caption(name, data)
     drawn = style.svg(figures.draw(name, data), name, title, caption)
-    return Section(name, title, _about(name), Markup(drawn), caption, _numbers(data))
+    return Section(name, title, figures.about(name), Markup(drawn), caption, _numbers(title, data))
 
 
-def _about(name: str) -> str:
-    """What a figure shows: its docstring after the first line."""
-    return " ".join((figures.get(name).__doc__ or "").partition("\n")[2].split())
+def _title(name: str) -> str:
+    return figures.title(name).rstrip(".")
 
 
-def _numbers(data: pd.DataFrame) -> Markup:
+def _numbers(title: str, data: pd.DataFrame) -> Markup:
     """A figure's table, thinned to at most MOST_TABLE_ROWS rows."""
     each = -(-len(data) // MOST_TABLE_ROWS)
-    shown = data.iloc[::each].reset_index()
-    heads = [" ".join(map(str, c)).strip() if isinstance(c, tuple) else str(c) for c in shown.columns]
-    note = "" if each == 1 else f"<p>Every {each}th row of {len(data):,}.</p>"
-    return Markup(note) + markup.table(heads, shown.itertuples(index=False), sortable=True)
+    note = Markup("<p>One row in {}, of {:,}.</p>").format(each, len(data)) if each > 1 else Markup("")
+    rows = figures.records(data.iloc[::each])
+    return note + markup.table(title, list(map(str, rows[0])), [list(row.values()) for row in rows])
+
+
+def _absent(names: Sequence[str], told: Told) -> dict[str, str]:
+    """Titles of the figures that are not shown, by why."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        why = figures.get(name).ABSENT if not figures.needs(name) else "; ".join(told.missing)
+        found.setdefault(why, []).append(_title(name))
+    return {why: ", ".join(titles) for why, titles in found.items()}
 
 
 def _vms(table: pd.DataFrame, columns: Sequence[Column]) -> Markup:
-    heads = ["VM", *((c.title, Markup('<span class="unit">{}</span>').format(c.unit)) for c in columns)]
-    rows = [(name, *row) for name, row in zip(table.index, table.itertuples(index=False), strict=True)]
-    return markup.table(heads, rows, sortable=True, sums=1)
+    heads: list[markup.Head] = ["VM", *((c.title, c.unit) for c in columns)]
+    rows = [(str(name), *row) for name, row in zip(table.index, table.to_numpy(object), strict=True)]
+    return markup.table("Virtual machines", heads, rows, sums=1)
 
 
-def _counters(result: Result) -> Markup:
-    """Every counter and gauge that is not zero, a column per VM and one for all."""
-    heads = ["", *map(str, result.vms.index), "all VMs"]
-    rows = [
-        (q.name, *result.vms[q.name], result.totals[q.name])
-        for q in (*COUNTERS, *GAUGES)
-        if result.vms[q.name].any()
-    ]
-    return markup.table(heads, rows)
+def _totals(result: Result) -> Markup:
+    """Every counter and gauge that is not zero, over all VMs."""
+    rows = [(q.name, q.unit, result.totals[q.name]) for q in (*COUNTERS, *GAUGES) if result.totals[q.name]]
+    return markup.table("All counters", ["counter", "unit", ALL_VMS], rows)
+
+
+def _by_vm(result: Result) -> Markup:
+    """The same, a column per VM."""
+    names = [q.name for q in (*COUNTERS, *GAUGES) if result.totals[q.name]]
+    rows = [(name, *result.vms[name]) for name in names]
+    return markup.table("All counters by VM", ["counter", *map(str, result.vms.index)], rows)
 
 
 def _glossary(columns: Sequence[Column]) -> Markup:
-    said = {c.title: (c.unit, c.meaning) for c in columns} | {
-        q.name: (q.unit, q.meaning) for q in (*COUNTERS, *GAUGES)
-    }
+    said = {term: ("", meaning) for term, meaning in TERMS.items()}
+    said |= {c.title: (c.unit, c.meaning) for c in columns}
+    said |= {q.name: (q.unit, q.meaning) for q in (*COUNTERS, *GAUGES)}
     rows = [(name, unit, meaning) for name, (unit, meaning) in said.items()]
-    return markup.table(["name", "unit", "meaning"], rows)
+    return markup.table("Glossary", ["name", "unit", "meaning"], rows, sortable=False)
 
 
 def _provenance(result: Result) -> Markup:
     known = result.provenance
     facts: dict[str, Any] = {
         "command": " ".join(known["command"]),
-        "seed": known["seed"],
+        "seed": str(known["seed"]),
         "started": known["started"],
         "took": f"{known['wall_seconds']} s",
         "versions": ", ".join(f"{name} {version}" for name, version in known["versions"].items()),
         **{f"trace {key}": _input(found) for key, found in known["inputs"].items()},
     }
-    return markup.table(["what", "value"], list(facts.items()))
+    return markup.table("What ran on what", ["what", "value"], list(facts.items()), sortable=False)
 
 
 def _input(found: Mapping[str, Any]) -> str:
@@ -151,14 +174,14 @@ def _input(found: Mapping[str, Any]) -> str:
 
 def _lead(result: Result) -> str:
     machine = result.machine
-    host, size = machine["host"], machine["page_size"]
-    guests = ", ".join(dict.fromkeys(vm["policy"] for vm in machine["vms"]))
+    host, size, vms = machine["host"], machine["page_size"], machine["vms"]
+    guests = ", ".join(dict.fromkeys(vm["policy"] for vm in vms))
+    memory = format_bytes(sum(vm["pages"] for vm in vms) * size)
     return (
-        f"{len(machine['vms'])} VM{'s' * (len(machine['vms']) > 1)} ({guests}) with "
-        f"{format_bytes(sum(vm['pages'] for vm in machine['vms']) * size)} on a host of "
-        f"{format_bytes(host['frames'] * size)} ({host['policy']}); balloons: {machine['balloon']['controller']}; "
-        f"sharing: {machine['sharing']['mode']}; {result.totals['accesses']:,} accesses; "
-        f"{machine['costs']['preset']} costs."
+        f"{len(vms)} VM{'s' * (len(vms) > 1)} ({guests}) with {memory} on a host of "
+        f"{format_bytes(host['frames'] * size)} ({host['policy']}). "
+        f"Balloons: {machine['balloon']['controller']}; sharing: {machine['sharing']['mode']}. "
+        f"{result.totals['accesses']:,} accesses; {machine['costs']['preset']} costs."
     )
 
 

@@ -12,6 +12,9 @@ from markupsafe import Markup
 
 from tracereplay import __version__
 
+Head = str | tuple[str, str]
+"""What stands above a column: its name, or name and unit."""
+
 
 @functools.cache
 def _environment() -> Environment:
@@ -22,37 +25,65 @@ def _environment() -> Environment:
 def page(template: str, **values: Any) -> str:
     """A whole page from a template, with the style and script inside."""
     environment = _environment()
-    assert environment.loader is not None
-    style, script = (environment.loader.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
+    style, script = (_source(environment, f"page.{kind}") for kind in ("css", "js"))
     found = environment.get_template(f"{template}.html.jinja")
-    return found.render(version=__version__, style=Markup(style), script=Markup(script), **values)
+    return found.render(version=__version__, style=style, script=script, **values)
 
 
-def table(heads: Sequence[Any], rows: Any, *, sortable: bool = False, sums: int = 0) -> Markup:
-    """An HTML table; the first cell of each row is its heading, the last ``sums`` rows are sums."""
-    rows = [tuple(row) for row in rows]
-    titles = [h if isinstance(h, tuple) else (h, "") for h in heads]
-    head = Markup("").join(Markup('<th scope="col"><span class="name">{}</span>{}</th>').format(*head) for head in titles)
-    lines = []
-    for number, row in enumerate(rows):
-        first, *rest = row
-        cells = Markup("").join(map(cell, rest))
-        kind = Markup(" class=sum") if number >= len(rows) - sums else Markup("")
-        lines.append(Markup("<tr{}>{}{}</tr>").format(kind, cell(first, "th"), cells))
-    shape = Markup(' class="sortable"') if sortable else Markup("")
-    body = Markup("\n").join(lines)
+def _source(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def table(
+    label: str, heads: Sequence[Head], rows: Iterable[Sequence[Any]], *, sums: int = 0, sortable: bool = True
+) -> Markup:
+    """An HTML table that scrolls where it has no room; ``label`` says to a screen reader what it is.
+
+    The first cell of each row is its heading; the last ``sums`` rows are sums of the others.
+    """
+    cells = [tuple(row) for row in rows]
+    of_text = [isinstance(value, str) for value in cells[0]] if cells else [False] * len(heads)
+    lines = [_row(row, is_sum=number >= len(cells) - sums) for number, row in enumerate(cells)]
     return Markup(
-        '<div class="scroll" tabindex="0"><table{}><thead><tr>{}</tr></thead><tbody>\n{}\n</tbody></table></div>'
-    ).format(shape, head, body)
+        '<div class="scroll" role="group" aria-label="{}" tabindex="0"><table{}>\n'
+        "<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>"
+    ).format(
+        label,
+        Markup(' class="sortable"') if sortable else "",
+        Markup("").join(map(_head, heads, of_text)),
+        Markup("\n").join(lines),
+    )
 
 
-def cell(value: Any, tag: str = "td") -> Markup:
-    scope = Markup(' scope="row"') if tag == "th" else Markup("")
+def _head(head: Head, is_text: bool) -> Markup:
+    """A heading; a long name may break after each of its underscores."""
+    name, unit = head if isinstance(head, tuple) else (head, "")
+    return Markup('<th scope="col"{}><span class="name">{}</span>{}</th>').format(
+        Markup(' class="text"') if is_text else "",
+        Markup("_<wbr>").join(name.split("_")),
+        Markup('<span class="unit">{}</span>').format(unit) if unit else "",
+    )
+
+
+def _row(row: Sequence[Any], *, is_sum: bool) -> Markup:
+    first, *rest = row
+    return Markup('<tr{}><th scope="row">{}</th>{}</tr>').format(
+        Markup(' class="sum"') if is_sum else "", shown(first), Markup("").join(map(_cell, rest))
+    )
+
+
+def _cell(value: Any) -> Markup:
+    kind = Markup(' class="text"') if isinstance(value, str) else ""
+    return Markup("<td{}>{}</td>").format(kind, shown(value))
+
+
+def shown(value: Any) -> str:
+    """A text as it is; a number in full if it is whole or large, else to three digits; a dash for none."""
     if isinstance(value, str):
-        return Markup("<{0}{1} class=text>{2}</{0}>").format(Markup(tag), scope, value)
+        return value
     if pd.isna(value):
-        return Markup("<{0}{1}>–</{0}>").format(Markup(tag), scope)
-    whole = float(value).is_integer()
-    text = f"{int(value):,}" if whole else f"{value:,.2f}"
-    plain = f"{int(value)}" if whole else f"{value:g}"
-    return Markup('<{0}{1} data-value="{2}">{3}</{0}>').format(Markup(tag), scope, plain, text)
+        return "–"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3g}"

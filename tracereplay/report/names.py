@@ -1,39 +1,57 @@
 """One table of names: what tracereplay, esxtop and Linux's KSM call the same quantity of a VM's memory.
 
-A vocabulary lists what a per-VM table shows, in order.  esxtop counts memory in MB of 2^20 bytes
-(`esxtop` memory panel, VMware vSphere Resource Management); KSM in pages (Linux,
-Documentation/admin-guide/mm/ksm.rst).  Quantities that a vocabulary has no name for keep ours.
+A vocabulary lists the columns of a per-VM table, in order.  esxtop counts memory in MB of 2^20 bytes (memory
+panel; VMware, vSphere Monitoring and Performance); KSM counts pages (Linux,
+Documentation/admin-guide/mm/ksm.rst).  What a vocabulary has no word for keeps ours.
+
+Of esxtop's columns three have no data: SZTGT and TCHD come from its allocation of memory by shares and
+activity, which a replay does not have; COWH estimates sharing from hints, which are not counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from tracereplay.problems import one_of
 
+if TYPE_CHECKING:
+    from tracereplay.result import Result
+
 MIB = 1 << 20
+TARGET = "balloon_target"
+ALL_VMS = "all VMs"
 
 
 class Column(NamedTuple):
-    """A column of a per-VM table: its title, what is in it, in which unit."""
+    """A column of a per-VM table: its title, what is in it, in which unit.
+
+    ``value`` takes ``Result.vms`` with the last balloon targets beside it.  ``always``: shown even where it
+    is zero throughout.
+    """
 
     title: str
     value: Callable[[pd.DataFrame], pd.Series]
     unit: str
     meaning: str
+    always: bool = False
 
 
-def _own(name: str, unit: str, meaning: str, title: str | None = None) -> Column:
-    return Column(title or name, lambda vms: vms[name], unit, meaning)
+def _own(name: str, unit: str, meaning: str, title: str | None = None, *, always: bool = False) -> Column:
+    return Column(title or name, lambda vms: vms[name], unit, meaning, always)
 
 
-_MEMORY = _own("memory_pages", "pages", "configured memory")
+_MEMORY = _own("memory_pages", "pages", "configured memory", always=True)
 _FAULTS = (
-    _own("guest_major_faults", "faults", "pages that the guest read back from its own swap"),
-    _own("host_major_faults", "faults", "touches of memory that the hypervisor had paged out"),
+    _own("guest_major_faults", "faults", "pages that the guest read back from its own swap", always=True),
+    _own(
+        "host_major_faults",
+        "faults",
+        "touches of guest memory that the hypervisor had paged out",
+        always=True,
+    ),
     Column(
         "double_paging",
         lambda vms: vms["double_faults"] + vms["stale_reads"] + vms["false_reads"],
@@ -41,26 +59,29 @@ _FAULTS = (
         "host major faults that only double paging caused: double_faults + stale_reads + false_reads",
     ),
 )
-_TIME = Column("estimated_ms", lambda vms: vms["estimated_ns"] / 1e6, "ms", "estimated time")
+_TIME = Column(
+    "estimated_ms", lambda vms: vms["estimated_ns"] / 1e6, "ms", "events times their costs, an estimate", True
+)
 
 VOCABULARIES: dict[str, tuple[Column, ...]] = {
     "tracereplay": (
         _MEMORY,
         *_FAULTS,
-        _own("ballooned", "pages", "held by the balloon"),
-        _own("swapped", "pages", "paged out by the hypervisor"),
-        _own("shared", "pages", "mapped copy-on-write"),
-        _own("reclaimed", "pages", "saved by sharing"),
+        _own("ballooned", "pages", "held by the balloon as the run ended"),
+        _own("swapped", "pages", "paged out by the hypervisor as the run ended"),
+        _own("shared", "pages", "mapped copy-on-write as the run ended"),
+        _own("reclaimed", "pages", "saved by sharing as the run ended"),
         _TIME,
     ),
     "esxtop": (
-        _own("memory_pages", "MB", "configured memory", "MEMSZ"),
-        _own("resident", "MB", "guest memory that is backed", "GRANT"),
+        _own("memory_pages", "MB", "configured memory", "MEMSZ", always=True),
+        _own("resident", "MB", "guest memory that is backed, shared pages included", "GRANT"),
         _own("ballooned", "MB", "held by the balloon", "MCTLSZ"),
+        _own(TARGET, "MB", "asked of the balloon last", "MCTLTGT"),
         _own("swapped", "MB", "paged out by the hypervisor", "SWCUR"),
         _own("shared", "MB", "mapped copy-on-write", "SHRD"),
         _own("reclaimed", "MB", "saved by sharing", "SHRDSVD"),
-        _own("reclaimed_zero", "MB", "of it, zero pages", "ZERO"),
+        _own("reclaimed_zero", "MB", "of SHRDSVD: saved by sharing pages of zeros", "ZERO"),
         *_FAULTS,
         _TIME,
     ),
@@ -71,10 +92,10 @@ VOCABULARIES: dict[str, tuple[Column, ...]] = {
             "pages_sharing",
             lambda vms: vms["reclaimed"] - vms["zero_mapped"],
             "pages",
-            "further mappings of shared frames: what sharing saves",
+            "further mappings of the frames in pages_shared: what they save",
         ),
-        _own("pages_unshared", "pages", "unique, checked again at every scan"),
-        _own("pages_volatile", "pages", "changed between two scans"),
+        _own("pages_unshared", "pages", "private, last seen without an equal"),
+        _own("pages_volatile", "pages", "private, changed between two scans"),
         _own("zero_mapped", "pages", "mapped to the kernel's zero page", "ksm_zero_pages"),
         *_FAULTS,
         _TIME,
@@ -83,16 +104,24 @@ VOCABULARIES: dict[str, tuple[Column, ...]] = {
 """Vocabulary → the columns of its per-VM table."""
 
 
-def vm_table(vms: pd.DataFrame, vocabulary: str, page_size: int) -> tuple[pd.DataFrame, list[Column]]:
-    """``Result.vms`` in a vocabulary: a row per VM and one for all, without columns that are zero throughout.
+def vm_table(result: Result, vocabulary: str) -> tuple[pd.DataFrame, list[Column]]:
+    """A row per VM and one for all, and its columns: those with something in them.
 
     ValueError for an unknown vocabulary, with a suggestion.
     """
     one_of(vocabulary, VOCABULARIES)
-    columns = [c for c in VOCABULARIES[vocabulary] if c is _MEMORY or c is _TIME or c.value(vms).any()]
+    vms, page_size = result.vms.assign(**{TARGET: _last_targets(result)}), result.machine["page_size"]
+    columns = [c for c in VOCABULARIES[vocabulary] if c.always or c.value(vms).any()]
     table = pd.DataFrame({c.title: _in_unit(c.value(vms), c.unit, page_size) for c in columns})
-    table.loc["all VMs"] = table.sum()
+    table.loc[ALL_VMS] = table.sum()
     return table, columns
+
+
+def _last_targets(result: Result) -> pd.Series | int:
+    """Pages asked of each VM's balloon last; 0 in runs of versions that did not record it."""
+    if TARGET not in result.timeline:
+        return 0
+    return result.timeline.groupby("vm")[TARGET].last()
 
 
 def _in_unit(pages: pd.Series, unit: str, page_size: int) -> pd.Series:

@@ -3,135 +3,144 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from tracereplay.result import Result
+import pandas as pd
+
+from tracereplay.result import Result, time_by_cause
 from tracereplay.units import format_bytes, format_duration_ns
 
+RUNNING = "the accesses themselves"
+PARTS: Mapping[str, tuple[str, ...]] = {
+    RUNNING: ("accesses",),
+    "first touches": ("guest_minor_faults", "host_minor_faults"),
+    "the guests' own swapping": ("guest_swap_reads", "guest_swap_writes"),
+    "the hypervisor's swapping": ("host_swap_reads", "host_swap_writes"),
+    "copy-on-write breaks": ("cow_breaks",),
+}
+"""What time goes to → the causes in ``time_by_cause`` that it sums."""
+
 _NOTABLE = 0.1
-"""A share of the faults or the time from which something is worth a sentence."""
+"""A share of the faults or writes from which something is worth a sentence."""
 _FEW_TICKS = 20
-RUNNING = "running: the accesses themselves"
-
-
-class Cost(NamedTuple):
-    """A part of the estimated time."""
-
-    what: str
-    ns: int
-
-
-def costs(result: Result) -> list[Cost]:
-    """The estimated time by cause, largest first; together they are ``result.estimated_ns``."""
-    t, ns = result.totals, result.machine["costs"]
-    wasted = t["double_faults"] + t["stale_reads"] + t["false_reads"]
-    parts = (
-        Cost(RUNNING, t["accesses"] * ns["access"]),
-        Cost("first touches, in guest and host",
-             t["guest_minor_faults"] * ns["guest_minor"] + t["host_minor_faults"] * ns["zero_fill"]),
-        Cost("guests' own swapping",
-             t["guest_swap_reads"] * ns["swap_read"] + t["guest_swap_writes"] * ns["swap_write"]),
-        Cost("host swap reads that an access needed", t["demand_faults"] * ns["swap_read"]),
-        Cost("host swap reads of double paging", wasted * ns["swap_read"]),
-        Cost("host swap writes", t["host_swap_writes"] * ns["swap_write"]),
-        Cost("copy-on-write breaks", t["cow_breaks"] * ns["cow_break"]),
-    )  # fmt: skip
-    return sorted((part for part in parts if part.ns), key=lambda part: -part.ns)
 
 
 def verdict(result: Result) -> list[str]:
     """What cost the most and what would help, most important first; each item a sentence or two."""
-    return [_largest(result), *_host(result.totals), *_guest(result), *_memory(result)]
+    return [_largest(result), *_host(result), *_guest(result), *_sharing(result)]
+
+
+def costs(result: Result) -> pd.Series:
+    """The estimated time in ns by the names of PARTS, largest first, without zeros."""
+    by_cause = time_by_cause(result.vms, result.machine["costs"]).sum()
+    parts = pd.Series({part: int(by_cause[list(causes)].sum()) for part, causes in PARTS.items()})
+    return parts[parts > 0].sort_values(ascending=False, kind="stable")
 
 
 def _largest(result: Result) -> str:
-    total, found = result.estimated_ns, costs(result)
-    worst = next((cost for cost in found if cost.what != RUNNING), None)
-    if worst is None:
+    parts, total = costs(result), result.estimated_ns
+    others = parts.drop(RUNNING, errors="ignore")
+    if others.empty:
         return "Nothing but the accesses themselves took time."
-    which = "The largest part" if worst is found[0] else "After the accesses themselves the largest part"
-    return (
-        f"{which} of the estimated {format_duration_ns(total)} of all VMs together is {worst.what}: "
-        f"{format_duration_ns(worst.ns)}, {worst.ns / total:.0%}."
-    )
+    name, ns = str(others.index[0]), int(others.iloc[0])
+    said = f"{name}: {format_duration_ns(ns)} ({ns / total:.0%}) of the estimated {format_duration_ns(total)}"
+    first = "The largest cost" if name == parts.index[0] else "After the accesses themselves the largest cost"
+    return f"{first} is {said} of all VMs together."
 
 
-def _host(t: Mapping[str, int]) -> list[str]:
+def _host(result: Result) -> list[str]:
     """What the hypervisor's paging was for."""
-    faults = t["host_major_faults"]
+    t = result.totals
+    faults, fills = t["host_major_faults"], t["stale_reads"] + t["false_reads"]
     if not faults:
         return ["The hypervisor never had to read a page back: it had memory enough for these guests."]
     said = []
-    wasted = t["double_faults"] + t["stale_reads"] + t["false_reads"]
-    if wasted >= _NOTABLE * faults:
+    if (wasted := t["double_faults"] + fills) >= _NOTABLE * faults:
         said.append(
             f"{wasted:,} of {faults:,} host major faults ({wasted / faults:.0%}) were double paging: the "
-            "hypervisor read a page back only because the guest was writing it out or overwriting it. A balloon "
-            "lets the guest choose the victim instead (try --balloon static with a size per VM)."
+            "hypervisor read a page back only because the guest was writing it out or overwriting it. "
+            f"{_balloon_advice(result)}"
         )
-    fills = t["stale_reads"] + t["false_reads"]
     if fills >= _NOTABLE * faults:
         said.append(
-            f"{fills:,} of these reads fetched bytes that were then overwritten whole; a hypervisor that knows "
-            "would leave them out (--set host.skip_fill_reads=true)."
+            f"{fills:,} host major faults fetched bytes that were then overwritten whole; a hypervisor that "
+            "notices would leave these reads out (--set host.skip_fill_reads=true)."
         )
-    if t["demand_faults"] >= (1 - _NOTABLE) * faults:
+    if t["demand_faults"] > (1 - _NOTABLE) * faults:
         said.append(
-            f"Nearly all of the {faults:,} host major faults ({t['demand_faults'] / faults:.0%}) were for the "
-            "guests' own accesses: the host has less memory than they use. More host memory, a balloon in idle "
-            "guests, or sharing would help."
+            f"{t['demand_faults']:,} of {faults:,} host major faults ({t['demand_faults'] / faults:.0%}) "
+            "were for accesses of the guests: the host has less memory than they use. More host memory, "
+            "balloons in idle guests, or sharing would help."
         )
-    silent = t["silent_swap_writes"]
-    if silent and silent >= _NOTABLE * t["host_swap_writes"]:
+    writes, silent = t["host_swap_writes"], t["silent_swap_writes"]
+    if silent and silent >= _NOTABLE * writes:
         said.append(
-            f"{silent:,} of {t['host_swap_writes']:,} host swap writes stored bytes that the guest's disk "
-            "already held."
+            f"{silent:,} of {writes:,} host swap writes ({silent / writes:.0%}) stored bytes that the guest's "
+            "disk already held."
         )
     return said
 
 
+def _balloon_advice(result: Result) -> str:
+    if result.machine["balloon"]["controller"] == "none":
+        return "A balloon lets the guest choose the victim (--balloon static with a size per VM)."
+    return "Larger balloons would let the guests choose more of the victims."
+
+
 def _guest(result: Result) -> list[str]:
     """Guests that swap by themselves."""
-    t = result.totals
-    if not t["guest_major_faults"]:
+    faults = result.vms["guest_major_faults"]
+    total = int(faults.sum())
+    if not total:
         return []
-    worst = result.vms["guest_major_faults"].idxmax()
-    ballooned = " Its balloon holds pages that it needs." if result.vms.at[worst, "ballooned"] else ""
-    share = result.vms.at[worst, "guest_major_faults"] / t["guest_major_faults"]
-    return [
-        f"The guests read {t['guest_major_faults']:,} pages back from their own swap, {share:.0%} of them "
-        f"{worst}: less memory than it uses.{ballooned}"
-    ]
+    worst = str(faults.idxmax())
+    share = f"{int(faults[worst]) / total:.0%}"
+    why = (
+        "its balloon holds pages that it needs"
+        if int(result.vms["ballooned"][worst])
+        else "it has less memory than it uses"
+    )
+    return [f"The guests read {total:,} pages back from their own swap, {share} of them in {worst}: {why}."]
 
 
-def _memory(result: Result) -> list[str]:
+def _sharing(result: Result) -> list[str]:
     """What sharing saved."""
-    t, size = result.totals, result.machine["page_size"]
-    if not t["reclaimed"]:
+    t, machine = result.totals, result.machine
+    if machine["sharing"]["mode"] == "none":
         return []
-    frames = result.machine["host"]["frames"]
+    if not t["reclaimed"]:
+        return ["Sharing saved nothing as the run ended."]
+    size = format_bytes(t["reclaimed"] * machine["page_size"])
+    share = t["reclaimed"] / machine["host"]["frames"]
     return [
-        f"Sharing saved {t['reclaimed']:,} pages ({format_bytes(t['reclaimed'] * size)}, "
-        f"{t['reclaimed'] / frames:.1%} of the host's memory) as the run ended, at the price of "
-        f"{t['cow_breaks']:,} copy-on-write breaks."
+        f"Sharing saved {t['reclaimed']:,} pages ({size}, {share:.1%} of the host's memory) as the run "
+        f"ended, at the price of {t['cow_breaks']:,} copy-on-write breaks."
     ]
 
 
 def cautions(result: Result) -> list[str]:
     """What limits the conclusions: the run's own warnings, a cold start, a trace that is too short."""
-    t, machine = result.totals, result.machine
-    said = list(result.warnings)
-    faults = t["guest_minor_faults"] + t["guest_major_faults"]
-    if faults and t["guest_minor_faults"] > faults / 2:
-        said.append(
-            f"Cold start: {t['guest_minor_faults'] / faults:.0%} of the guest faults are first touches, so the "
-            "numbers say more about starting up than about steady work."
-        )
-    span = machine["last_time"] - machine["first_time"]
-    controlled = machine["balloon"]["controller"] != "none" or machine["sharing"]["mode"] != "none"
-    if controlled and machine["tick"] and span < _FEW_TICKS * machine["tick"]:
-        said.append(
-            f"Short trace: only {span // machine['tick']} ticks fall into it, so balloons and sharing scans had "
-            "little time to act."
-        )
-    return said
+    return [*result.warnings, *_cold_start(result), *_short(result)]
+
+
+def _cold_start(result: Result) -> list[str]:
+    first = result.totals["guest_minor_faults"]
+    faults = first + result.totals["guest_major_faults"]
+    if first <= faults / 2:
+        return []
+    return [
+        f"Cold start: {first / faults:.0%} of the guest faults are first touches, so the numbers say more "
+        "about starting up than about steady work."
+    ]
+
+
+def _short(result: Result) -> list[str]:
+    """Balloons and scans act at ticks; with few of them they hardly did."""
+    machine = result.machine
+    if machine["balloon"]["controller"] == machine["sharing"]["mode"] == "none" or not machine["tick"]:
+        return []
+    ticks = (machine["last_time"] - machine["first_time"]) // machine["tick"]
+    if ticks >= _FEW_TICKS:
+        return []
+    return [
+        f"Short trace: only {ticks} ticks fall into it, so balloons and sharing scans had little time to act."
+    ]

@@ -59,11 +59,17 @@ def sources(result: Result) -> Sources:
 
 
 def extras(result: Result, *, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
-    """The TABLES by name (``only`` those named, else all); none when no trace can be read.
+    """The TABLES by name (``only`` those named, else all); none when no trace can be read."""
+    return extras_from(result, sources(result), only=only)
+
+
+def extras_from(
+    result: Result, found: Sources, *, only: Sequence[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    """The same of traces that are open already.
 
     ``attrs`` of each say units and, as ``warnings``, what is missing.
     """
-    found = sources(result)
     if not found.traces:
         return {}
     tables = {name: TABLES[name](result, found.traces) for name in (TABLES if only is None else only)}

@@ -1,4 +1,4 @@
-"""Hashes: of page contents, which are their ids in a trace, and of 64-bit keys, which say what a sample holds."""
+"""Hashes: of page contents, which are their ids in a trace, and of 64-bit keys, which make samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def mixed(keys: np.ndarray) -> np.ndarray:
 
 
 def page_contents(block: bytes | memoryview, page_size: int = 4096) -> np.ndarray:
-    """The content id of each page of ``block`` (uint64): XXH3, 64 bits; 0 for a page of zeros and no other."""
+    """The content id of each page of ``block`` (uint64): XXH3-64; 0 for a page of zeros and no other."""
     view = memoryview(block)
     pages = [view[i : i + page_size] for i in range(0, len(view), page_size)]
     found = np.fromiter(map(xxhash.xxh3_64_intdigest, pages), np.uint64, len(pages))

@@ -66,8 +66,8 @@ def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None
         time = batch.time // unit
         if time[-1] >= 1 << 32:
             raise UsageError(
-                f"export: found the time {time[-1]}; expected less than {1 << 32}, as oracleGeneral has 32 bits "
-                "for it: export a part (tracereplay slice)"
+                f"export: found the time {time[-1]}; expected less than {1 << 32}, as oracleGeneral has 32 "
+                "bits for it: export a part (tracereplay slice)"
             )
         records = np.empty(len(time), RECORD)
         records["time"], records["object"], records["size"] = time, batch.page, metadata.page_size

@@ -50,6 +50,7 @@ def generate(
     fit = fitted(opened, vm)
     expect(fit.accesses > 0, "vm", vm, f"a VM with accesses in {trace}")
     rows = fit.accesses if accesses is None else accesses
+    expect(rows > 0, "accesses", rows, "at least 1")
     first_row, at_distance = scaled(fit, rows)
     stack = Stack(first_row, at_distance)
 
