@@ -18,6 +18,7 @@ from cli.process import clean
 from tracereplay.errors import CaptureError
 from tracereplay.trace import open_trace
 from tracereplay.trace.capture import Outcome, capture, lackey
+from tracereplay.trace.capture._program import Program
 from tracereplay.trace.schema import Op
 
 try:
@@ -301,3 +302,10 @@ def test_the_list(tmp_path):
         out, _ = process.communicate(timeout=60)
     assert '"recorder": "lackey"' in out
     assert '"runs here": "yes"' in out
+
+
+def test_a_program_that_ends_before_it_can_be_traced():
+    """It has an exit code; the kernel, which permits no tracing of it, is not blamed."""
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 7"], os.environ)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert Program(pid).exit_code == 7

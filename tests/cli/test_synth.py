@@ -26,11 +26,11 @@ def test_the_list_fits_a_terminal(command):
 
 
 def test_the_list_for_programs(command):
-    """Every generator with its parameters: unit, and default as it would be typed or null."""
+    """Every generator with its parameters: unit, and default as it would be typed, an ellipsis if needed."""
     found = {row["generator"]: row for row in json.loads(command("synth", "--list", "--json").out)}
     assert list(found) == list(synth.names())
     assert found["loop"]["makes"] == synth.describe("loop")
-    assert found["like"]["parameters"]["trace"] == {"default": None, "unit": "text"}
+    assert found["like"]["parameters"]["trace"] == {"default": "…", "unit": "text"}
     assert found["boot-zeroing"]["parameters"] == {
         "vms": {"default": "4", "unit": "count"},
         "pages": {"default": "16384", "unit": "pages"},

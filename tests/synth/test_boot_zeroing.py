@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made import columns, ideally_shared, replayed, table, within
+from synthetic import columns, ideally_shared, replayed, table, within
 
 
 def test_zeros_first_then_contents():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from made import SHARED, columns, ideally_shared, table, within
+from synthetic import SHARED, columns, ideally_shared, table, within
 
 from tracereplay.bundled import trace_path
 from tracereplay.trace import open_trace, write_trace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import replayed, table
+from synthetic import replayed, table
 
 SCALE = 1 / 16
 MIB = 256 * SCALE

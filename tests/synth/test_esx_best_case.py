@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import ideally_shared, table, within
+from synthetic import ideally_shared, table, within
 
 MIB_OF_VM = 40
 

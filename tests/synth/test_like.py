@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from made import columns, table
+from synthetic import columns, table
 
 from tracereplay.analysis.one_level import count_misses
 from tracereplay.bundled import trace_path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made import columns
+from synthetic import columns
 
 
 def test_each_phase_has_its_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import ideally_shared, table, within
+from synthetic import ideally_shared, table, within
 
 from tracereplay.trace import open_trace
 

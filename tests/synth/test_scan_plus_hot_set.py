@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import columns, table
+from synthetic import columns, table
 
 from tracereplay.analysis.one_level import count_misses
 from tracereplay.trace import open_trace

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say, warn
 from tracereplay.errors import CheckError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def compare(
     /,
     *,
     fail_if: Annotated[list[str] | None, Parameter(name="--fail-if", negative="")] = None,
-    vms: Annotated[bool, Parameter(negative="")] = False,
+    vms: Annotated[bool, Parameter(name="--vms", negative="")] = False,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     json: Json = False,
     force: Force = False,
@@ -27,34 +27,37 @@ def compare(
 ) -> None:
     """Say what differs between runs, and by how much, against the first one.
 
-    Runs that differ in nothing but the seed are one: means, and the 95 % interval of the change.
+    Runs that differ in nothing but the seed count as one: their means, and the 95 % interval of the change.
 
     Parameters
     ----------
     runs
         Run directories; the first is the base.
     fail_if
-        Condition that ends with exit code 1, for CI: 'host_major_faults>+5%', 'reclaimed<-100' (a change), or
-        'double_faults>1000' (a value). May be given several times.
+        Condition on all VMs together under which the exit code is 1, for CI. A signed number is a change from
+        the base, in per cent ('host_major_faults>+5%') or not ('reclaimed<-100'); from a base of 0 any change
+        is beyond every percentage. A number without a sign is the value itself ('double_faults>1000'). Over
+        several seeds it is about the means. Operators: > < >= <=. May be given several times; any that holds
+        for any run fails.
     vms
-        Show each VM, not only all together.
+        Show each VM as well.
     output
         HTML file to write as well.
     """
     from tracereplay.report.differences import differences_table, write_page
-    from tracereplay.studies.compare import ALL_VMS, broken, parse_limit
+    from tracereplay.studies.compare import ALL_VMS, broken, parse_limit, settings, unmatched
     from tracereplay.studies.compare import compare as differences
 
-    if len(runs) < 2:
-        raise UsageError("compare: found one run; expected at least two run directories")
     limits = [parse_limit(text) for text in fail_if or []]
-    table = differences(_loaded(runs))
+    loaded = _loaded(runs)
+    table, said = differences(loaded), settings(loaded)
+    warn(unmatched(loaded))
     if output is not None:
-        write_page(table, output, base=runs[0], force=force)
+        write_page(table, said, output, force=force)
     if json:
         print_json(table.astype(object).where(table.notna(), None).to_dict(orient="records"))
     else:
-        print_text(differences_table(table if vms else table[table["vm"] == ALL_VMS], base=runs[0]))
+        print_text(differences_table(table if vms else table[table["vm"] == ALL_VMS], said))
     if output is not None:
         say(f"comparison written to {output}", quiet=quiet)
     if found := broken(table, limits):
@@ -64,6 +67,8 @@ def compare(
 def _loaded(names: list[str]) -> dict[str, Result]:
     from tracereplay.result import load_run
 
+    if len(names) < 2:
+        raise UsageError("compare: found one run; expected at least two run directories")
     if len(set(names)) < len(names):
         raise UsageError("compare: found the same run twice; expected different run directories")
     return {name: load_run(name) for name in names}

@@ -156,20 +156,20 @@ def _glossary(columns: Sequence[Column]) -> Markup:
 
 def _provenance(result: Result) -> Markup:
     known = result.provenance
-    facts: dict[str, Any] = {
-        "command": " ".join(known["command"]),
-        "seed": str(known["seed"]),
-        "started": known["started"],
-        "took": f"{known['wall_seconds']} s",
-        "versions": ", ".join(f"{name} {version}" for name, version in known["versions"].items()),
-        **{f"trace {key}": _input(found) for key, found in known["inputs"].items()},
-    }
-    return markup.table("What ran on what", ["what", "value"], list(facts.items()), sortable=False)
+    facts = [
+        ("command", " ".join(known["command"])),
+        ("seed", str(known["seed"])),
+        ("started", known["started"]),
+        ("took", f"{known['wall_seconds']} s"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in known["versions"].items())),
+        *(("trace", _input(key, found)) for key, found in known["inputs"].items()),
+    ]
+    return markup.table("What ran on what", ["what", "value"], facts, sortable=False)
 
 
-def _input(found: Mapping[str, Any]) -> str:
+def _input(key: str, found: Mapping[str, Any]) -> str:
     digests = ", ".join(found["xxh3_128"].values()) or "no digest"
-    return f"{found['rows']:,} rows; XXH3-128 {digests}"
+    return f"{key}: {found['rows']:,} rows, XXH3-128 {digests}"
 
 
 def _lead(result: Result) -> str:

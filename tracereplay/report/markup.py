@@ -79,11 +79,11 @@ def _cell(value: Any) -> Markup:
 
 
 def shown(value: Any) -> str:
-    """A text as it is; a number in full if it is whole or large, else to three digits; a dash for none."""
+    """A text as it is; a number in full if whole, else to two decimals or three digits; a dash for none."""
     if isinstance(value, str):
         return value
     if pd.isna(value):
         return "–"
     if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3g}"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"

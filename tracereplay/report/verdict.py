@@ -74,8 +74,8 @@ def _host(result: Result) -> list[str]:
     writes, silent = t["host_swap_writes"], t["silent_swap_writes"]
     if silent and silent >= _NOTABLE * writes:
         said.append(
-            f"{silent:,} of {writes:,} host swap writes ({silent / writes:.0%}) stored bytes that the guest's "
-            "disk already held."
+            f"{silent:,} of {writes:,} host swap writes ({silent / writes:.0%}) stored bytes that the "
+            "guest's disk already held."
         )
     return said
 
@@ -94,12 +94,9 @@ def _guest(result: Result) -> list[str]:
         return []
     worst = str(faults.idxmax())
     share = f"{int(faults[worst]) / total:.0%}"
-    why = (
-        "its balloon holds pages that it needs"
-        if int(result.vms["ballooned"][worst])
-        else "it has less memory than it uses"
-    )
-    return [f"The guests read {total:,} pages back from their own swap, {share} of them in {worst}: {why}."]
+    ballooned = int(result.vms["ballooned"][worst])
+    why = "whose balloon holds pages that it needs" if ballooned else "which has less memory than it uses"
+    return [f"Of {total:,} guest major faults, {share} are in {worst}, {why}."]
 
 
 def _sharing(result: Result) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
-from tracereplay.errors import ResultError, UsageError
-from tracereplay.problems import one_of
+from tracereplay.errors import UsageError
+from tracereplay.problems import one_of, shown
 from tracereplay.result import Result
 
 QUANTITIES = (*COUNTER_NAMES, *GAUGE_NAMES, "estimated_ns")
@@ -30,71 +30,94 @@ class Group:
     name: str
     runs: tuple[Result, ...]
 
+    @property
+    def vms(self) -> list[str]:
+        return list(self.runs[0].vms.index)
+
     def values(self, vm: str | None) -> pd.DataFrame:
         """A row per run, a column per quantity: of one VM, or (None) of all together."""
-        return pd.DataFrame([_quantities(run, vm) for run in self.runs], columns=list(QUANTITIES))
-
-
-def _quantities(run: Result, vm: str | None) -> list[int]:
-    rows = run.vms if vm is None else run.vms.loc[[vm]]
-    return [int(rows[name].sum()) for name in QUANTITIES]
+        rows = [run.vms if vm is None else run.vms.loc[[vm]] for run in self.runs]
+        return pd.DataFrame([vms[list(QUANTITIES)].sum() for vms in rows])
 
 
 def grouped(runs: Mapping[str, Result]) -> list[Group]:
-    """Runs by name as groups of one scenario each, in order of first appearance."""
-    found: dict[str, list[str]] = {}
+    """Runs by name as groups of one scenario each, in order.
+
+    A run joins the first group of its scenario that has no run of its seed yet.  Where that makes one group
+    of all, every run is compared by itself.
+    """
+    groups: list[tuple[str, dict[int, str]]] = []
     for name, run in runs.items():
-        plain = {key: value for key, value in run.machine.items() if key != "seed"}
-        found.setdefault(json.dumps(plain, sort_keys=True), []).append(name)
-    for names in found.values():
-        seeds = [runs[name].machine["seed"] for name in names]
-        if len(set(seeds)) < len(seeds):
-            raise ResultError(
-                f"found {' and '.join(names)} with one scenario and equal seeds; expected runs that differ: "
-                "replay with another --seed, or leave one out"
-            )
-    return [Group(names[0], tuple(runs[name] for name in names)) for names in found.values()]
+        scenario = json.dumps({key: value for key, value in run.machine.items() if key != "seed"})
+        seed = run.machine["seed"]
+        open_ones = (seeds for other, seeds in groups if other == scenario and seed not in seeds)
+        if (seeds := next(open_ones, None)) is None:
+            groups.append((scenario, seeds := {}))
+        seeds[seed] = name
+    names = [list(seeds.values()) for _, seeds in groups]
+    if len(names) == 1:
+        names = [[name] for name in runs]
+    return [Group(members[0], tuple(runs[name] for name in members)) for members in names]
 
 
 def compare(runs: Mapping[str, Result]) -> pd.DataFrame:
-    """What differs from the first run (or the first group of seeds), per VM and for all together.
+    """What differs from the first run, per VM and for all together; runs of several seeds are one.
 
-    One row per (``run``, ``vm``, ``quantity``) that differs or is not zero: ``base`` and ``value`` (means over the
-    seeds), ``change``, ``percent`` (NaN where the base is 0), and, where some group has several seeds, ``low`` and
-    ``high``: the 95 % interval of the change, by a percentile bootstrap over the seeds.  ``vm`` is ``all VMs`` for
-    the sum; VMs are compared where both runs have one of that name.
-    ResultError: fewer than two different runs, or two with the same scenario and seed.
+    One row per ``run`` (the first of its seeds), ``vm`` (``all VMs`` for the sum) and ``quantity``: ``base``
+    and ``value`` (means over the seeds), ``change``, ``percent`` of the base (NaN where that is 0), ``low``
+    and ``high``: the 95 % interval of the change by a percentile bootstrap over the seeds of both sides (NaN
+    where both have one), ``base_seeds`` and ``seeds``, how many.  VMs are compared where both runs have one
+    of that name.  ValueError for fewer than two runs.
     """
-    groups = grouped(runs)
-    if len(groups) < 2:
-        raise ResultError(
-            f"found one scenario in {', '.join(runs)}; expected at least two that differ in more than the seed"
-        )
-    base, *others = groups
-    tables = [_against(base, other, vm) for other in others for vm in (None, *_common_vms(base, other))]
-    return pd.concat(tables, ignore_index=True)
+    if len(runs) < 2:
+        raise ValueError(f"found {len(runs)} run; expected at least two")
+    base, *others = grouped(runs)
+    return pd.concat(
+        [_against(base, other, vm) for other in others for vm in (None, *_common_vms(base, other))],
+        ignore_index=True,
+    )
+
+
+def unmatched(runs: Mapping[str, Result]) -> list[str]:
+    """VMs that only one side has, in words."""
+    base, *others = grouped(runs)
+    return [
+        f"{vm} is a VM of {owner.name} and not of {lacking.name}: it counts only in the sums"
+        for other in others
+        for owner, lacking in ((base, other), (other, base))
+        for vm in owner.vms
+        if vm not in lacking.vms
+    ]
 
 
 def _common_vms(base: Group, other: Group) -> list[str]:
-    return [vm for vm in base.runs[0].vms.index if vm in other.runs[0].vms.index]
+    return [vm for vm in base.vms if vm in other.vms]
 
 
 def _against(base: Group, other: Group, vm: str | None) -> pd.DataFrame:
     one, two = base.values(vm), other.values(vm)
-    table = pd.DataFrame({"base": one.mean(), "value": two.mean()})
-    table["change"] = table["value"] - table["base"]
-    table["percent"] = 100 * table["change"] / table["base"].where(table["base"] != 0)
-    if len(one) > 1 or len(two) > 1:
-        table["low"], table["high"] = _interval(one.to_numpy(float), two.to_numpy(float))
-    table = table[(table["base"] != 0) | (table["value"] != 0)]
-    table.insert(0, "quantity", table.index)
-    table.insert(0, "vm", vm or ALL_VMS)
-    table.insert(0, "run", other.name)
-    return table.reset_index(drop=True)
+    low, high = _interval(one.to_numpy(float), two.to_numpy(float))
+    before, after = one.mean(), two.mean()
+    table = {
+        "run": other.name,
+        "vm": ALL_VMS if vm is None else vm,
+        "quantity": QUANTITIES,
+        "base": before,
+        "value": after,
+        "change": after - before,
+        "percent": 100 * (after - before) / before.where(before != 0),
+        "low": low,
+        "high": high,
+        "base_seeds": len(one),
+        "seeds": len(two),
+    }
+    return pd.DataFrame(table).reset_index(drop=True)
 
 
 def _interval(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the change of the means, per column (Efron and Tibshirani 1993, section 13.3)."""
+    if len(one) == len(two) == 1:
+        return np.full(one.shape[1], np.nan), np.full(one.shape[1], np.nan)
     random = np.random.default_rng(0)
 
     def means(values: np.ndarray) -> np.ndarray:
@@ -106,10 +129,36 @@ def _interval(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return low, high
 
 
+def settings(runs: Mapping[str, Result]) -> pd.DataFrame:
+    """The settings in which the scenarios differ, as texts: a row per key, a column per compared run."""
+    flat = {group.name: _settings_of(group) for group in grouped(runs)}
+    keys = list(dict.fromkeys(key for said in flat.values() for key in said))
+    table = pd.DataFrame({name: [said.get(key, "–") for key in keys] for name, said in flat.items()}, keys)
+    return table[table.nunique(axis=1) > 1]
+
+
+def _settings_of(group: Group) -> dict[str, str]:
+    seeds = ", ".join(str(run.machine["seed"]) for run in group.runs)
+    return {**dict(_leaves(group.runs[0].machine)), "seed": seeds}
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting of a resolved scenario by its dotted key; VMs go by their names, and lists are one."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else name)
+    elif key == "vms":
+        for vm in value:
+            yield from _leaves({k: v for k, v in vm.items() if k != "name"}, f"vm.{vm['name']}")
+    elif key != "warnings":
+        yield key, value if isinstance(value, str) else json.dumps(value)
+
+
 class Limit(NamedTuple):
     """A condition that makes a comparison fail: ``host_major_faults>+5%``.
 
-    A signed number is a change from the base, with ``%`` relative to it; one without a sign is the value itself.
+    A signed number is a change from the base, with ``%`` relative to it (from 0, any change is infinite); one
+    without a sign is the value itself.
     """
 
     text: str
@@ -119,15 +168,14 @@ class Limit(NamedTuple):
     is_change: bool
     is_percent: bool
 
-    def broken_by(self, row: Mapping[str, Any]) -> bool:
+    def broken_by(self, row: Mapping[Any, Any]) -> bool:
         """Whether a row of ``compare`` meets the condition."""
         if not self.is_change:
             return self.holds(row["value"], self.number)
-        change = row["change"]
-        if self.is_percent:
-            base = row["base"]
-            change = 100 * change / base if base else np.sign(change) * np.inf if change else 0.0
-        return self.holds(change, self.number)
+        if not self.is_percent:
+            return self.holds(row["change"], self.number)
+        from_zero = np.copysign(np.inf, row["change"]) if row["change"] else 0.0
+        return self.holds(row["percent"] if row["base"] else from_zero, self.number)
 
 
 _FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([+-]?)([0-9]+(?:\.[0-9]+)?)\s*(%?)\s*")
@@ -139,8 +187,8 @@ def parse_limit(text: str) -> Limit:
     form = _FORM.fullmatch(text)
     if form is None or (form[5] and not form[3]):
         raise UsageError(
-            f"--fail-if: found '{text}'; expected QUANTITY>+5%, QUANTITY<-100 (a change from the first run) or "
-            "QUANTITY>1000 (a value)"
+            f"--fail-if: found {shown(text)}; expected QUANTITY>+5%, QUANTITY<-100 (a change from the first "
+            "run) or QUANTITY>1000 (a value)"
         )
     try:
         one_of(form[1], QUANTITIES)
@@ -151,13 +199,15 @@ def parse_limit(text: str) -> Limit:
 
 
 def broken(table: pd.DataFrame, limits: Sequence[Limit]) -> list[str]:
-    """What breaks which limit, in words; quantities that are zero in both runs break none."""
-    found = []
-    for row in table[table["vm"] == ALL_VMS].to_dict(orient="records"):
-        for limit in limits:
-            if limit.quantity == row["quantity"] and limit.broken_by(row):
-                percent = "" if np.isnan(row["percent"]) else f", {row['percent']:+.1f} %"
-                found.append(
-                    f"{limit.text}: {row['run']} has {row['value']:,.6g}, the first run {row['base']:,.6g}{percent}"
-                )
-    return found
+    """What breaks which limit, in words; limits are on all VMs together."""
+    return [
+        f"{limit.text}: {row['run']} has {_said(row)}"
+        for row in table[table["vm"] == ALL_VMS].to_dict(orient="records")
+        for limit in limits
+        if limit.quantity == row["quantity"] and limit.broken_by(row)
+    ]
+
+
+def _said(row: Mapping[Any, Any]) -> str:
+    percent = "" if np.isnan(row["percent"]) else f" ({row['percent']:+.1f} %)"
+    return f"{row['value']:,.10g}, the first run {row['base']:,.10g}{percent}"

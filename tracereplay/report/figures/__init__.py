@@ -37,7 +37,7 @@ title = _CATALOG.describe
 
 def about(name: str) -> str:
     """What figure ``name`` shows: its docstring below the title, on one line."""
-    return " ".join((get(name).__doc__ or "").split("\n", 1)[1].split())
+    return " ".join((get(name).__doc__ or "").split("\n", 1)[1].replace("``", "").split())
 
 
 def needs(name: str) -> tuple[str, ...]:

@@ -37,6 +37,10 @@ class Program:
         try:
             _ptrace.seize(pid, _OPTIONS)
         except OSError as problem:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:  # before it could be traced, which is then not permitted either
+                self.exit_code = os.waitstatus_to_exitcode(status)
+                return
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             raise CaptureError(

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import pytest
-from made import table
+from synthetic import table
 
 from tracereplay.bundled import trace_path
 from tracereplay.errors import TraceError, UsageError
