@@ -280,7 +280,7 @@ WARNED = [
      'sharing.mode: no page contents in "b": pages of unknown content are not shared'),
     ({"vm": [{"trace": "a", "memory": 499}]}, {"a": REDUCED},
      'vm.0.memory: VM "vm0" has 499 pages, but its trace is reduced and exact only from 500 pages on; its guest faults '
-     "are an underestimate"),
+     "are not exact"),
     ({"vm": [{"trace": "a", "memory": "99%"}]}, {"a": PHYSICAL},
      'vm.0.memory: VM "vm0" has 990 pages, fewer than the 1000 of its trace, which was recorded below the guest\'s own '
      "paging: that paging is simulated a second time"),

@@ -57,7 +57,7 @@ def headings(notebook) -> list[str]:
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
 def test_a_notebook_is_kept_executed(path):
-    """Every cell ran in order, without errors, warnings or prints; there is a figure, and the file is small."""
+    """Every cell ran in order, without errors, warnings or prints; there is a figure; the file is small."""
     notebook = read(path)
     nbformat.validate(notebook)
     code = code_of(notebook)
@@ -87,12 +87,12 @@ def test_a_notebook_uses_the_public_api_alone(path):
 def test_a_notebook_shows_nothing_of_the_machine_that_ran_it(path):
     """No output names a folder of that machine or an address in memory."""
     shown = " ".join(text for cell in texts(read(path)) for text in cell)
-    folders = (str(NOTEBOOKS.parent.resolve()), tempfile.gettempdir(), str(Path.home()))
-    assert not [text for text in (*folders, " at 0x") if text in shown]
+    traces = (str(NOTEBOOKS.parent.resolve()), tempfile.gettempdir(), " at 0x")
+    assert not [text for text in traces if text in shown]
 
 
 def test_the_course_lab_asks_what_its_solution_answers():
-    """Same headings and given code; every answer is missing in the lab, and none missing or wrong in the other."""
+    """Same headings and given code; all answers are missing in the lab, all are right in the solution."""
     lab, solution = (read(NOTEBOOKS / f"{name}.ipynb") for name in ("course-lab", "course-lab-solution"))
     assert headings(lab) == headings(solution)
     given = [cell.source for cell in code_of(lab) if OPEN not in cell.source]
@@ -102,6 +102,7 @@ def test_the_course_lab_asks_what_its_solution_answers():
     assert len(verdicts) == 7
     said = " ".join(text for cell in texts(solution) for text in cell)
     assert not [text for text in (MISSING, WRONG, "False") if text in said]
+    assert "right in 36 of 36 machines" in said
 
 
 @pytest.mark.slow

@@ -213,7 +213,7 @@ def test_warnings_reach_the_result():
     assert len(r.warnings) == 2
     assert r.warnings[0] == (
         'vm.0.memory: VM "gzip" has 63 pages, but its trace is reduced and exact only from 64 pages on; '
-        "its guest faults are an underestimate"
+        "its guest faults are not exact"
     )
     assert r.warnings[1].startswith('sharing.mode: no page contents in "bare": pages of unknown content')
     assert r.summary()["warnings"] == list(r.warnings)

@@ -24,7 +24,7 @@ def check_fidelity(s: Source, pages: int, notes: Notes) -> None:
     if above is not None and pages < above:
         notes.warnings.append(
             f"{s.where}.memory: VM {shown(s.name)} has {pages} pages, but its trace is reduced and exact "
-            f"only from {above} pages on; its guest faults are an underestimate"
+            f"only from {above} pages on; its guest faults are not exact"
         )
     if s.trace.metadata.page_space == "guest-physical" and pages < s.footprint:
         notes.warnings.append(

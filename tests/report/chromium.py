@@ -84,8 +84,9 @@ class Browser:
     def click(self, selector: str) -> None:
         """Click into the middle of an element, as a mouse would."""
         x, y = self.ask(
-            f"const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            " const box = e.getBoundingClientRect(); [box.x + box.width / 2, box.y + box.height / 2]"
+            f"const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'}); const box = e.getBoundingClientRect();"
+            " [box.x + box.width / 2, box.y + box.height / 2]"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

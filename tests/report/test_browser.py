@@ -42,14 +42,27 @@ def light(browser):
     browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
 
 
+def said_and_asked(browser, page: Path) -> tuple[list, set[str]]:
+    """What the console said of a page, and what was loaded for it."""
+    browser.open(page)
+    said = browser.heard("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
+    urls = {request["request"]["url"].split(",")[0] for request in browser.heard("Network.requestWillBeSent")}
+    return said, {url for url in urls if url != page.as_uri() and not url.startswith("data:")}
+
+
 @pytest.mark.parametrize("name", ["report", "comparison"])
 def test_no_error_and_no_request(browser, pages, name):
     """Nothing on the console; nothing loaded but the page itself and what it holds."""
-    browser.open(pages[name])
-    assert browser.heard("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded") == []
-    urls = {said["request"]["url"].split(",")[0] for said in browser.heard("Network.requestWillBeSent")}
-    assert pages[name].as_uri() in urls
-    assert all(url == pages[name].as_uri() or url.startswith("data:") for url in urls)
+    assert said_and_asked(browser, pages[name]) == ([], set())
+
+
+def test_an_error_and_a_request_would_be_seen(browser, tmp_path):
+    """Else the test above would prove nothing."""
+    page = tmp_path / "bad.html"
+    page.write_text("<!doctype html><img src='gone.png'><script>nothing.at.all</script>")
+    said, asked = said_and_asked(browser, page)
+    assert asked == {(tmp_path / "gone.png").as_uri()}
+    assert any("nothing is not defined" in str(entry) for entry in said)
 
 
 def test_every_figure_is_rendered(browser, pages):
@@ -149,7 +162,8 @@ def test_a_narrow_screen(browser, pages, name):
         "Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False
     )
     browser.open(pages[name])
-    assert browser.ask("document.documentElement.scrollWidth") == 400
+    assert browser.ask("innerWidth") == 400
+    assert browser.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     browser.send("Emulation.clearDeviceMetricsOverride")
 
 

@@ -27,12 +27,11 @@ def compare(
 ) -> None:
     """Say what differs between runs, and by how much, against the first one.
 
-    Runs that differ in nothing but the seed count as one: their means, and the 95 % interval of the change.
-
     Parameters
     ----------
     runs
-        Run directories; the first is the base.
+        Run directories; the first is the base. Runs that differ in nothing but the seed count as one: their
+        means, and the 95 % interval of the change.
     fail_if
         Condition on all VMs together under which the exit code is 1, for CI. A signed number is a change from
         the base, in per cent ('host_major_faults>+5%') or not ('reclaimed<-100'); from a base of 0 any change

@@ -119,7 +119,7 @@ def reduced(trace: Trace, found: Survey) -> Verdict:
     above = trace.metadata.exact_above
     if above is None:
         return Verdict("ok", "no: faults are exact for memory of any size")
-    return Verdict("note", f"faults are exact for VMs of {above:,} pages or more, too few below", above)
+    return Verdict("note", f"faults are exact for VMs of {above:,} pages or more, not below", above)
 
 
 def sampled(trace: Trace, found: Survey) -> Verdict:
