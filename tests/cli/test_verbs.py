@@ -307,7 +307,7 @@ def test_demo_shows_double_paging_and_the_remedies(command, files, tmp_path):
     assert files() == {
         "demo",
         *(f"demo/{n}" for n in names),
-        *(f"demo/{n}/{f}" for n in names for f in FILES),
+        *(f"demo/{n}/{f}" for n in names for f in (*FILES, "report.html")),
     }
     paging, balloons, sharing = (tr.load_run(tmp_path / "demo" / name) for name in names)
     for run in (paging, balloons, sharing):
@@ -337,6 +337,8 @@ def test_demo_shows_double_paging_and_the_remedies(command, files, tmp_path):
     said = " ".join(done.out.split())
     assert f"Double paging: {double[0]:,} of {paging.totals['host_major_faults']:,} host faults" in said
     assert "run directories: demo/host-paging, demo/balloons, demo/balloons-and-sharing" in done.err
+    assert "open demo/host-paging/report.html in a browser" in done.err
+    assert "were double paging" in (tmp_path / "demo/host-paging/report.html").read_text()
 
     refused = command("demo", "-o", "demo")
     assert (refused.code, refused.out) == (3, "")

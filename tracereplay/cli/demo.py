@@ -24,7 +24,7 @@ def demo(
     Parameters
     ----------
     output
-        Directory for the three run directories.
+        Directory for the three run directories, each with a report.
     """
     from tracereplay.report.table import comparison_table
     from tracereplay.result import check_target
@@ -42,9 +42,12 @@ def demo(
         warn(result.warnings)
     for name, result in results.items():
         result.save(targets[name], force=force)
+        result.report(targets[name] / "report.html", title=f"Demonstration: {name}")
     if json:
         print_json({name: result.summary() for name, result in results.items()})
     else:
         print_text(comparison_table(results, ROWS))
         print_text("\n" + verdict(results))
+    first = targets["host paging"]
     say(f"\nrun directories: {', '.join(map(str, targets.values()))}", quiet=quiet)
+    say(f"each has a report; open {first / 'report.html'} in a browser", quiet=quiet)

@@ -8,8 +8,8 @@ referenced pages tells whether it may be.
 
 What holds for a memory of any K or more pages under LRU: the faults are those of the whole trace, one by
 one, and so are evictions and, since a dropped write makes the next kept reference of its page a write,
-write-backs.  What does not hold: anything of smaller memories (more faults or fewer) or of other policies (FIFO,
-CLOCK, random see other references), and counts of reads, writes and fetches.
+write-backs.  What does not hold: anything of smaller memories (more faults or fewer) or of other policies
+(FIFO, CLOCK, random see other references), and counts of reads, writes and fetches.
 """
 
 from __future__ import annotations
