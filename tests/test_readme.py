@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tracereplay.cli import VERBS
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.errors import ScenarioError
 from tracereplay.scenario import Scenario
@@ -51,3 +52,20 @@ def test_counters_that_are_named_exist():
     named = [name for cell in rows for name in re.findall(r"`(\w+)`", cell)]
     assert len(named) > 5
     assert set(named) <= {*COUNTER_NAMES, *GAUGE_NAMES}
+
+
+def test_pictures_are_there_and_described():
+    """Every picture is a file of the project, with words for those who do not see it."""
+    pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", README)
+    assert len(pictures) == 3
+    for words, path in pictures:
+        assert len(words) > 20
+        assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_verbs_that_are_shown_exist():
+    """Every command line of the README begins with a verb that there is."""
+    lines = "\n".join(blocks("sh"))
+    shown = re.findall(r"^(?:\S*/)?tracereplay (\w+)", lines, re.MULTILINE)
+    assert len(shown) > 12
+    assert set(shown) <= set(VERBS)
