@@ -66,6 +66,12 @@ def test_large_times_and_pages():
     time = np.array([2**63, 2**64 - 1], np.uint64)
     heat = tr.heat({"time": time, "page": np.array([0, 2**64 - 1], np.uint64)}, time_bins=2)
     assert heat.counts.tolist() == [[1, 0], [0, 1]]
+    whole = {"time": np.array([0, 2**64 - 1], np.uint64), "page": np.zeros(2, np.uint64)}
+    for bins in (1, 3):
+        heat = tr.heat(whole, time_bins=bins)
+        assert int(heat.counts.sum()) == 2
+        assert (np.diff(heat.time_edges.astype(object)) >= 0).all()
+        assert heat.time_edges[-1] == 2**64 - 1
 
 
 @pytest.mark.parametrize(("vm", "op"), [(0, None), (1, None), (1, "fetch")])

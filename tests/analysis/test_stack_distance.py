@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracereplay.analysis import stack_distance
 from tracereplay.analysis.one_level import count_misses, dense_pages
 from tracereplay.analysis.stack_distance import StackDistances, stack_distances
 from tracereplay.bundled import trace_path
+from tracereplay.core import recency
 from tracereplay.trace import open_trace
 
 
@@ -46,7 +46,7 @@ def test_like_a_list(batches, jit):
 @pytest.mark.parametrize("jit", [False, True])
 def test_positions_are_numbered_anew(jit, monkeypatch):
     """With hardly more positions than pages they run out all the time, which changes nothing."""
-    monkeypatch.setattr(stack_distance, "_FEWEST_POSITIONS", 1)
+    monkeypatch.setattr(recency, "_FEWEST_POSITIONS", 1)
     pages = (np.random.default_rng(2).random(6000) ** 3 * 250).astype(np.int32)
     stack, found = StackDistances(jit=jit), []
     for first in range(0, 6000, 500):

@@ -85,6 +85,10 @@ def test_rows_are_made_when_they_are_asked_for(name):
 
 REFUSED = {
     "zipf:pages=0": "pages: found 0; expected at least 1",
+    "clones:vms=100000000000": "vms: found 100000000000; expected at least 1 and at most 65536",
+    "boot-zeroing:vms=0": "vms: found 0; expected at least 1 and at most 65536",
+    "esx-best-case:pages=4294967297": "pages: found 4294967297; expected at least 1 and at most 4294967296",
+    "loop:pages=4611686018427387904": "pages: found 4611686018427387904; expected at least 1 and at most 28",
     "uniform:accesses=0": "accesses: found 0; expected at least 1",
     "zipf:alpha=-1": "alpha: found -1.0; expected a number from 0 on",
     "scan-plus-hot-set:pages=10,hot=10": "hot: found 10; expected at least 1 and fewer than the 10 pages",

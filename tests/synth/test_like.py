@@ -10,7 +10,7 @@ from synthetic import columns, table
 from tracereplay.analysis.one_level import count_misses
 from tracereplay.bundled import trace_path
 from tracereplay.trace import open_trace, write_trace
-from tracereplay.trace.synth.like import fitted
+from tracereplay.trace.synth.like import Fit, fitted, scaled
 
 
 def lru_misses(source: object, sizes: list[int]) -> list[int]:
@@ -48,6 +48,13 @@ def test_any_length_has_the_same_miss_ratios(name, factor):
     assert np.abs(expected * (accesses / model.accesses) - found).max() < 1
     if factor > 1:
         assert abs(new - factor * known) <= 1
+
+
+def test_lengths_where_a_float_would_be_one_off():
+    """Half of the accesses are at distance 0, whatever the length: 49 · (length / 98) can fall below it."""
+    model = Fit(98, 0, np.array([0, 1, 2]), np.array([49, 40, 6]))
+    lengths = range(20, 400)
+    assert [scaled(model, length)[1][0] for length in lengths] == [length // 2 for length in lengths]
 
 
 def test_first_touches_come_as_in_the_original():

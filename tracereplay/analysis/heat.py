@@ -53,9 +53,9 @@ class Heat:
 
     @property
     def time_edges(self) -> np.ndarray:
-        """Start of every time bin, and the end of the last one; uint64."""
-        bins = np.arange(self.counts.shape[1] + 1, dtype=np.uint64)
-        return np.uint64(self.first_time) + bins * np.uint64(self.time_per_bin)
+        """Start of every time bin, and the end of the last one, at most 2^64 − 1; uint64."""
+        edges = (self.first_time + i * self.time_per_bin for i in range(self.counts.shape[1] + 1))
+        return np.array([min(edge, 2**64 - 1) for edge in edges], np.uint64)
 
     @property
     def page_edges(self) -> np.ndarray:
@@ -91,7 +91,7 @@ def heat(
         if bins < 1:
             raise UsageError(f"heatmap: {name}: {problem(shown(bins), '1 or more')}")
     pages, first, last = _extent(trace, index, code)
-    per_time = -(-(last - first + 1) // time_bins)
+    per_time = min(-(-(last - first + 1) // time_bins), 2**64 - 1)
     per_page = -(-len(pages) // page_bins)
     shape = (-(-len(pages) // per_page), (last - first) // per_time + 1)
     counts = np.zeros(shape, np.int64)

@@ -15,13 +15,11 @@ import numpy as np
 
 from tracereplay.core import _jit
 from tracereplay.core.hooks import load
-from tracereplay.core.recency import Positions, give_up, keep_all, kept_before, positions
+from tracereplay.core.recency import Positions, give_up, keep_all, kept_before, positions, room_for
 from tracereplay.trace.ids import Ids
 
 FIRST_TOUCH = -1
 """In place of a distance."""
-_POSITIONS_PER_PAGE = 4
-_FEWEST_POSITIONS = 1 << 12
 _AHEAD = 16  # accesses between the prefetch of a page's entry and its use
 _NOW, _N_PAGES = 0, 1
 
@@ -82,7 +80,7 @@ class StackDistances:
         _kernel("renumber", self._jit)(old)
         position_of = np.full(max(n_pages, len(old.position_of) * 3 // 2), FIRST_TOUCH, np.int64)
         position_of[: len(old.position_of)] = old.position_of
-        more = positions(max(_POSITIONS_PER_PAGE * len(position_of), _FEWEST_POSITIONS))
+        more = room_for(len(position_of))
         _kernel("keep_all", self._jit)(more)
         self._state = State(position_of, more, old.counts)
 

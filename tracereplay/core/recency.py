@@ -14,6 +14,8 @@ import numpy as np
 
 from tracereplay.core.fenwick import add, find, sum_before
 
+_POSITIONS_PER_PAGE = 4
+_FEWEST_POSITIONS = 1 << 12
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _PAIRS = np.uint64(0x5555555555555555)
@@ -28,6 +30,11 @@ class Positions(NamedTuple):
 
     kept: np.ndarray  # uint64[words]
     tree: np.ndarray  # int32[words + 1]
+
+
+def room_for(n_pages: int) -> Positions:
+    """Positions for so many pages: enough that renumbering stays rare."""
+    return positions(max(_POSITIONS_PER_PAGE * n_pages, _FEWEST_POSITIONS))
 
 
 def positions(capacity: int) -> Positions:

@@ -134,7 +134,7 @@ def _by_contents(trace: Trace, rate: Fraction, salt: int) -> Iterator[Batch]:
 def _common_contents(trace: Trace, rate: Fraction, salt: int) -> np.ndarray:
     """Contents that many pages hold at some time, uint64; zero is none of them.
 
-    Counted on a sample of the pages, so that memory stays bounded.
+    Counted on a sample of the pages: memory grows with the contents that those hold over time.
     """
     pairs, found = Ids(), [np.zeros(0, np.uint64)]
     for batch in trace.batches(("vm", "page", "content")):

@@ -87,7 +87,7 @@ def _kept(trace: Trace, window: _Window, vm_of: np.ndarray) -> Iterator[Batch]:
         first, last = _inside(batch, window)
         if first < last:
             if origin is None:
-                origin = int(batch.time[first]) if window.rows.start else 0
+                origin = int(batch.time[first]) if window.rows.start is not None else 0
             piece = Batch(batch.row + first, *(column[first:last] for column in batch[1:]))
             vm = vm_of[piece.vm]
             piece = piece._replace(time=piece.time - np.uint64(origin), vm=vm.astype(np.uint16))

@@ -12,14 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from tracereplay.trace.hashing import mixed
 from tracereplay.trace.schema import MAX_VMS, Metadata, Op, VMInfo
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._draws import bits, mixed, shuffled, slices, uniform
+from tracereplay.trace.synth._draws import bits, shuffled, slices, uniform
 from tracereplay.trace.synth._one_vm import expect
 
 OWN, SELF, INTER, CROSS = range(1, 5)
 """Kinds of contents: one page's own, or shared within a VM, between VMs of a family, between families."""
-_KIND_BITS = 48
+_KIND_BITS, _SLOT_BITS = 48, 32
+_MOST_PAGES = 1 << _SLOT_BITS
 _SALT, _SHIFT, _PAGE, ORDER = range(4)
 
 Keys = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -49,10 +51,15 @@ class Host(NamedTuple):
     aslr: bool = False
 
 
+def in_turn(families: Sequence[str], vms: int) -> list[str]:
+    """The family of each of ``vms`` VMs; ValueError for too few or too many."""
+    expect(0 < vms <= MAX_VMS, "vms", vms, f"at least 1 and at most {MAX_VMS}")
+    return [families[vm % len(families)] for vm in range(vms)]
+
+
 def new_host(families: Sequence[str], pages: int, duration: int, seed: int, *, aslr: bool = False) -> Host:
-    """A VM of each family, called linux0, windows1, …; ValueError for too few or too many."""
-    expect(0 < len(families) <= MAX_VMS, "vms", len(families), f"at least 1 and at most {MAX_VMS}")
-    expect(pages > 0, "pages", pages, "at least 1")
+    """A VM of each family, called linux0, windows1, …; ValueError for too few or too many pages."""
+    expect(0 < pages <= _MOST_PAGES, "pages", pages, f"at least 1 and at most {_MOST_PAGES}")
     infos = tuple(VMInfo(f"{family}{i}", family) for i, family in enumerate(families))
     return Host(infos, pages, duration, seed, aslr)
 
@@ -64,7 +71,7 @@ def key(kind: int, number: np.ndarray) -> np.ndarray:
 
 def own(vm: np.ndarray, slot: np.ndarray) -> np.ndarray:
     """Keys of contents that only this page has."""
-    return key(OWN, vm << 32 | slot)
+    return key(OWN, vm << _SLOT_BITS | slot)
 
 
 def contents(keys: np.ndarray, seed: int) -> np.ndarray:

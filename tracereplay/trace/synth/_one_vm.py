@@ -9,13 +9,17 @@ import numpy as np
 import pyarrow as pa
 
 from tracereplay.problems import problem, shown
+from tracereplay.trace.hashing import mixed
 from tracereplay.trace.schema import Metadata, VMInfo
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._draws import bits, mixed, slices, uniform
+from tracereplay.trace.synth._draws import bits, slices, uniform
 
 _OP, _DUPLICATE, _VERSION, _POOL = range(1, 5)
 PATTERN, PATTERN_2 = 0, 5
 """Streams of draws for the pattern."""
+
+MOST = 2**48
+"""Pages or accesses; what is computed of them fits into 64 bits."""
 
 Reference = Callable[[int, int], np.ndarray]
 """Pages (uint64[n]) of the accesses from a first one on: ``reference(start, n)``, asked for in order."""
@@ -46,7 +50,7 @@ def one_vm(name: str, load: Load, reference: Reference) -> Generated:
     """Rows ``page, op, content`` of a VM called ``name``."""
     for parameter in ("pages", "accesses"):
         count = getattr(load, parameter)
-        expect(count > 0, parameter, count, "at least 1")
+        expect(0 < count <= MOST, parameter, count, f"at least 1 and at most {MOST}")
     return Generated(_batches(load, reference), Metadata(vms=(VMInfo(name),)))
 
 

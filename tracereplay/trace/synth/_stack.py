@@ -9,10 +9,8 @@ import numpy as np
 
 from tracereplay.core import _jit
 from tracereplay.core.fenwick import add, find
-from tracereplay.core.recency import Positions, give_up, is_kept, keep_all, kept_at, positions
+from tracereplay.core.recency import Positions, give_up, is_kept, keep_all, kept_at, room_for
 
-_POSITIONS_PER_PAGE = 4
-_FEWEST_POSITIONS = 1 << 12
 _NOW, _N_PAGES, _N_LEFT = 0, 1, 2
 _S11 = np.uint64(11)
 _UNIT = 2.0**-53
@@ -82,7 +80,7 @@ class Stack:
 
     def __init__(self, first_row: np.ndarray, accesses_at: np.ndarray) -> None:
         n_pages = len(first_row)
-        free = positions(max(_POSITIONS_PER_PAGE * n_pages, _FEWEST_POSITIONS))
+        free = room_for(n_pages)
         capacity = 64 * len(free.kept)
         left = np.zeros(n_pages + 1, np.int64)
         self._state = State(

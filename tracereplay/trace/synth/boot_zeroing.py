@@ -13,7 +13,7 @@ from tracereplay.catalog import Count, Duration, Pages, Share
 from tracereplay.trace.schema import Op
 from tracereplay.trace.synth import Generated
 from tracereplay.trace.synth._draws import shuffled
-from tracereplay.trace.synth._hosts import ORDER, Rows, clocked, contents, new_host, own
+from tracereplay.trace.synth._hosts import ORDER, Rows, clocked, contents, in_turn, new_host, own
 
 
 def generate(
@@ -28,7 +28,7 @@ def generate(
 
     ``used`` is the fraction of the pages that do not stay zero; which ones is random.
     """
-    host = new_host(["windows"] * vms, pages, duration, seed)
+    host = new_host(in_turn(["windows"], vms), pages, duration, seed)
     size = vms * pages
     in_use = shuffled(seed, ORDER, pages)[: round(used * pages)]
 

@@ -16,7 +16,7 @@ from tracereplay.catalog import Count, Duration, Flag, Kind, Number, Pages, Shar
 from tracereplay.problems import one_of
 from tracereplay.trace.reader import open_trace
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._hosts import filled, new_host
+from tracereplay.trace.synth._hosts import filled, in_turn, new_host
 from tracereplay.trace.synth._one_vm import expect
 from tracereplay.trace.synth._population import Shares, population
 from tracereplay.trace.synth._sharing import fitted_shares
@@ -58,7 +58,7 @@ def generate(
     families, found = _like(like) if like is not None else _by_relation(relation, aslr, vms)
     said = {"zero": zero, "self": self, "inter": inter, "cross": cross, "copies": copies}
     shares = found._replace(**{name: value for name, value in said.items() if value is not None})
-    names = [families[vm % len(families)] for vm in range(vms)]
+    names = in_turn(families, vms)
     host = new_host(names, pages, duration, seed, aslr=aslr)
     keys = population(names, pages, shares)
     return filled(host, keys, touches)

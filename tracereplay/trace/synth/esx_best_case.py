@@ -12,7 +12,7 @@ import numpy as np
 
 from tracereplay.catalog import Count, Duration, Pages
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._hosts import INTER, SELF, filled, key, new_host, own
+from tracereplay.trace.synth._hosts import INTER, SELF, filled, in_turn, key, new_host, own
 
 POOL, REDUNDANT, ZERO_PART = 0.67, 0.125, 0.55
 """Of a VM's pages those in every VM; of its pages those that repeat inside it; of these the zero pages."""
@@ -27,7 +27,7 @@ def generate(
     seed: Count = 0,
 ) -> Generated:
     """``vms`` VMs of ``pages`` pages each; every page is touched ``touches`` times on average."""
-    host = new_host(["linux"] * vms, pages, duration, seed)
+    host = new_host(in_turn(["linux"], vms), pages, duration, seed)
     pool, redundant = round(POOL * pages), round(REDUNDANT * pages)
     zeros = round(ZERO_PART * redundant) + 1
     paired = zeros + 2 * (redundant + 1 - zeros)

@@ -7,6 +7,7 @@ Source of the model: Coffman and Denning, "Operating Systems Theory", 1973, sect
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -85,8 +86,9 @@ def scaled(fit: Fit, accesses: int) -> tuple[np.ndarray, np.ndarray]:
 
     Its footprint is the number of accesses that are left for first touches.
     """
-    factor = accesses / fit.accesses
-    nearer = np.floor(np.concatenate([[0], np.cumsum(fit.at_distance)]) * factor).astype(np.int64)
+    # in whole numbers of any size: a float may fall below a product that is exact
+    known_nearer = itertools.accumulate(fit.at_distance.tolist(), initial=0)
+    nearer = np.array([n * accesses // fit.accesses for n in known_nearer], np.int64)
     enough = np.searchsorted(nearer + np.arange(len(nearer)), accesses)
     pages = int(enough) if enough < len(nearer) else accesses - int(nearer[-1])
     at_distance = np.zeros(pages, np.int64)
@@ -95,4 +97,4 @@ def scaled(fit: Fit, accesses: int) -> tuple[np.ndarray, np.ndarray]:
     at_distance[-1] -= pages + at_distance.sum() - accesses  # the deepest ones, for which no row is left
     known = len(fit.first_row)
     new = np.interp(np.arange(pages) * (known / pages), np.arange(known + 1), [*fit.first_row, fit.accesses])
-    return (new * factor).astype(np.int64), at_distance
+    return (new * (accesses / fit.accesses)).astype(np.int64), at_distance
