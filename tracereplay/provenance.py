@@ -136,11 +136,11 @@ def rerun(record: Provenance | Mapping[str, Any] | str | os.PathLike[str]) -> Re
             raise ResultError(
                 f"input {key} was a table in memory; save it with write_trace to make runs repeatable"
             )
-        traces[key] = _unchanged(key, found)
+        traces[key] = unchanged(key, found)
     return replay(data["scenario"], traces, check=data.get("check", False))
 
 
-def _unchanged(key: str, found: Mapping[str, Any]) -> Trace:
+def unchanged(key: str, found: Mapping[str, Any]) -> Trace:
     """The input, opened; ResultError when it is not what the run read, as far as can be told."""
     from tracereplay.trace.reader import open_trace
 

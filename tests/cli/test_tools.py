@@ -61,7 +61,7 @@ BAD = {
     ("sample", GZIP, "-o", "t.parquet", "--rate", "2"): (2, 'sample: found "2"; expected a rate above 0'),
     ("check",): (2, "check: expected a trace, as in: check t.parquet"),
     ("check", "none.parquet"): (3, "none.parquet: no such file"),
-    ("heatmap", GZIP, "-o", "x.gif"): (2, 'heatmap: found "x.gif"; expected a file that ends in one of .svg'),
+    ("heatmap", GZIP, "-o", "x.gif"): (2, 'found "x.gif"; expected a file that ends in one of .svg'),
     ("heatmap", GZIP, "-o", "no/x.svg"): (3, "no/x.svg: no directory no to write to; make it first"),
     ("heatmap", GZIP, "--op", "reed"): (2, 'heatmap: op: found "reed"; expected one of'),
     ("heatmap", GZIP, "--vm", "3"): (2, 'vm: found "3"; expected an index below 1, or one of "gzip"'),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say
-from tracereplay.errors import UsageError
 
 if TYPE_CHECKING:
     from tracereplay.analysis.heat import Heat
@@ -45,17 +44,12 @@ def heatmap(
         Rows; default: 240 of a picture, 20 of the terminal.
     """
     from tracereplay.analysis.heat import heat
-    from tracereplay.files import check_target
-    from tracereplay.problems import shown
     from tracereplay.report import style
     from tracereplay.report.heatmap import TERMINAL_COLUMNS, TERMINAL_LINES, terminal
     from tracereplay.report.heatmap import heatmap as draw
 
-    if output is not None and output.suffix.removeprefix(".") not in style.FORMATS:
-        endings = ", ".join(f".{ending}" for ending in style.FORMATS)
-        raise UsageError(f"heatmap: found {shown(output)}; expected a file that ends in one of {endings}")
     if output is not None:
-        check_target(output, force=force)
+        style.check_target(output, force=force)
     coloured = output is None and _colours()
     bins = {} if output else {"time_bins": TERMINAL_COLUMNS, "page_bins": TERMINAL_LINES * (1 + coloured)}
     said = {key: n for key, n in (("time_bins", time_bins), ("page_bins", page_bins)) if n is not None}

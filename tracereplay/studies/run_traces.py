@@ -16,7 +16,7 @@ from tracereplay.analysis.heat import heat as heat_of
 from tracereplay.analysis.stack_distance import StackDistances
 from tracereplay.core import _jit
 from tracereplay.errors import ResultError, TraceError
-from tracereplay.provenance import _unchanged
+from tracereplay.provenance import unchanged
 from tracereplay.report import figures
 from tracereplay.report.figures._bins import BINS
 from tracereplay.result import Result
@@ -52,7 +52,7 @@ def sources(result: Result) -> Sources:
             )
         else:
             try:
-                traces[key] = _unchanged(key, found)
+                traces[key] = unchanged(key, found)
             except (ResultError, TraceError) as error:
                 warnings.append(str(error))
     return Sources(traces, tuple(warnings))
