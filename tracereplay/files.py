@@ -10,6 +10,9 @@ from pathlib import Path
 
 from tracereplay.errors import OutputError
 
+# where standard output has a name even if it is a regular file now
+_DEVICES = (Path("/dev"), Path("/dev/fd"))
+
 
 def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Where a file could be written; OutputError if it could not.  Ask before long work that ends there."""
@@ -18,6 +21,11 @@ def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
     target = Path(path)
     if target.is_dir():
         raise OutputError(f"{path}: found a directory; expected the name of a file to write")
+    if os.fspath(path) == "-" or target.parent in _DEVICES or (target.exists() and not target.is_file()):
+        raise OutputError(
+            f"{path}: expected the name of a file, which appears whole or not at all; standard output, pipes "
+            "and devices cannot be written to"
+        )
     if target.exists() and not force:
         raise OutputError(f"{path}: exists already; give another name, or force to replace it (--force)")
     if not target.parent.is_dir():

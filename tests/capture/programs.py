@@ -1,14 +1,19 @@
-"""Tiny C programs with known contents at a fixed address, and what a recording says of them."""
+"""Tiny C programs with known contents at a fixed address; what recordings say of them, and leave behind."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import xxhash
+from cli.process import clean
 
 from tracereplay.trace import open_trace
 from tracereplay.trace.capture import Captured, capture
@@ -79,3 +84,34 @@ def recorded(tmp_path: Path, recorder: str, *command: str, **parameters: Any) ->
 def filled(byte: int) -> int:
     """Content of a page that holds one byte 4096 times."""
     return xxhash.xxh3_64_intdigest(bytes([byte]) * 4096) if byte else 0
+
+
+@contextmanager
+def verb(*words: object) -> Iterator[subprocess.Popen[str]]:
+    """``tracereplay capture …`` while it runs, with pipes to and from it; told to end with the block."""
+    line = [sys.executable, "-m", "tracereplay", "capture", *map(str, words)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(line, text=True, env=clean(), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def running(program: str) -> list[int]:
+    """Processes, whoever their parents are, that run ``program`` themselves or through a recorder's."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it is gone
+            words = path.read_text().split("\0")
+            if program in words and "tracereplay" not in words:
+                found.append(int(path.parent.name))
+    return found
+
+
+def left_behind(program: str, seconds: float = 10) -> list[int]:
+    """The processes that still run ``program`` when they have had time to die of a signal."""
+    until = time.monotonic() + seconds
+    while (found := running(program)) and time.monotonic() < until:
+        time.sleep(0.01)
+    return found

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -60,6 +58,17 @@ def test_pages_operations_contents(tmp_path):
     assert metadata.reduction == {"method": "sad", "exact_above": 64}
     assert (metadata.time_unit, metadata.page_space) == ("accesses", "guest-virtual")
     assert metadata.time_range[1] < metadata.source["raw_accesses"]
+
+
+@needs_user_mode
+def test_code_at_the_upper_end_of_the_addresses(tmp_path):
+    """The vsyscall page lies where no file offset reaches: it is fetched from, its content unknown."""
+    program = build(tmp_path, "fill(0, 1); return ((time_t (*)(void *))0xffffffffff600400)(0) == 0;")
+    captured, rows = recorded(tmp_path, "qemu", program)
+    assert (captured.exit_code, set(rows)) == (0, {Row(0, Op.WRITE, filled(1))})
+    (batch,) = open_trace(tmp_path / "recorded.parquet").batches()
+    upper = batch.page == 0xFFFFFFFFFF600
+    assert {*zip(batch.op[upper].tolist(), batch.known[upper].tolist(), strict=True)} == {(Op.FETCH, False)}
 
 
 @needs_user_mode
@@ -134,22 +143,23 @@ def test_how_it_ended(tmp_path, end, code, content):
 
 @needs_user_mode
 @pytest.mark.parametrize(
-    ("before", "code"), [("", -signal.SIGTERM), ("signal(SIGTERM, SIG_IGN);", -signal.SIGKILL)]
+    ("before", "grace", "code"),
+    [("", 60.0, -signal.SIGTERM), ("signal(SIGTERM, SIG_IGN);", 0.1, -signal.SIGKILL)],
 )
-def test_ctrl_c(tmp_path, monkeypatch, before, code):
+def test_ctrl_c(tmp_path, monkeypatch, before, grace, code):
     """The program ends, by force if it must; what was seen until then is a whole trace."""
-    monkeypatch.setattr(qemu, "_GRACE_SECONDS", 0.1)
-    program = build(tmp_path, f"{before} fill(0, 1); pause_ms(60000);")
-    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    monkeypatch.setattr(qemu, "_GRACE_SECONDS", grace)
+    program = build(tmp_path, f"{before} fill(0, 1); kill(getppid(), SIGINT); pause_ms(60000);")
     captured, rows = recorded(tmp_path, "qemu", program)
     assert (captured.exit_code, captured.interrupted) == (code, True)
-    assert set(rows) == {Row(0, Op.WRITE, None)}
+    assert set(rows) == {Row(0, Op.WRITE, filled(1))}
 
 
 _BIOS_CODE = bytes.fromhex(
     "b80020 8ec0 31ff b90010 b05a fc f3aa"  # page 0x20: 4096 times 0x5a
     "b80030 8ed8 a00000"  # read page 0x30
+    "b80040 8ed8 a1ff0f"  # read two bytes at once, from pages 0x40 and 0x41
+    "b80050 8ed8 b8a5a6 a3ff0f"  # write 0xa5 and 0xa6, the last byte of page 0x50 and the first of 0x51
     "b80010 8ed8 c7060000b003 c7060200baf4 c706040000ee c6060600f4"  # code into page 0x10
     "ea00000010"  # go there
 )
@@ -175,8 +185,12 @@ def test_a_whole_guest(tmp_path):
     captured = capture(guest(tmp_path), target, recorder="qemu", name="tiny", family=None)
     (batch,) = open_trace(target).batches()
     rows = list(zip(batch.page.tolist(), batch.op.tolist(), batch.content.tolist(), strict=True))
-    code = xxhash.xxh3_64_intdigest(_CODE_IN_MEMORY.ljust(4096, b"\0"))
-    expected = [(0x20, Op.WRITE, filled(0x5A)), (0x30, Op.READ, 0), (0x10, Op.WRITE, code)]
+    code, last, first = map(
+        xxhash.xxh3_64_intdigest,
+        (_CODE_IN_MEMORY.ljust(4096, b"\0"), b"\xa5".rjust(4096, b"\0"), b"\xa6".ljust(4096, b"\0")),
+    )
+    expected = [(0x20, Op.WRITE, filled(0x5A)), (0x30, Op.READ, 0), (0x40, Op.READ, 0), (0x41, Op.READ, 0)]
+    expected += [(0x50, Op.WRITE, last), (0x51, Op.WRITE, first), (0x10, Op.WRITE, code)]
     assert list(dict.fromkeys(rows)) == expected
     assert batch.known.all()
     assert (captured.exit_code, captured.metadata.page_space) == (7, "guest-physical")

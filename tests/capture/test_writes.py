@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import signal
-import threading
 import time
 from itertools import pairwise
 
 import pytest
-from capture.programs import Row, build, filled, recorded
+from capture.programs import Row, build, filled, left_behind, recorded, running
 
 from tracereplay.errors import CaptureError, UsageError
 from tracereplay.trace import open_trace
 from tracereplay.trace.capture import Outcome, capture, writes
+from tracereplay.trace.capture._interrupt import Interrupt
 from tracereplay.trace.schema import Op
 
 try:
@@ -176,14 +175,13 @@ def test_how_it_ended(tmp_path, end, code):
 
 
 @pytest.mark.parametrize(
-    ("before", "code"), [("", -signal.SIGTERM), ("signal(SIGTERM, SIG_IGN);", -signal.SIGKILL)]
+    ("before", "grace", "code"),
+    [("", 60_000_000_000, -signal.SIGTERM), ("signal(SIGTERM, SIG_IGN);", 100_000_000, -signal.SIGKILL)],
 )
-def test_ctrl_c(tmp_path, monkeypatch, before, code):
+def test_ctrl_c(tmp_path, monkeypatch, before, grace, code):
     """The program ends, by force if it must; what was seen until then is a whole trace."""
-    monkeypatch.setattr(writes, "_GRACE_NS", 100_000_000)
-    program = build(tmp_path, f"{before} fill(0, 1); pause_ms(60000);")
-    timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    monkeypatch.setattr(writes, "_GRACE_NS", grace)
+    program = build(tmp_path, f"{before} fill(0, 1); kill(getppid(), SIGINT); pause_ms(60000);")
     captured, rows = recorded(tmp_path, "writes", program)
     assert (captured.exit_code, captured.interrupted) == (code, True)
     assert captured.metadata.source["interrupted"] is True
@@ -192,28 +190,23 @@ def test_ctrl_c(tmp_path, monkeypatch, before, code):
 
 
 def test_no_orphans(tmp_path):
-    """A recording that is given up takes the program with it, all its threads included."""
+    """A recording that is given up takes the program with it: its threads, and what it forked."""
     program = build(
         tmp_path,
-        "pthread_t thread; pthread_create(&thread, 0, run, 0); fill(0, getpid() & 255); pause_ms(60000);",
+        "fork(); pthread_t thread; pthread_create(&thread, 0, run, 0); pause_ms(60000);",
         "static void *run(void *n) { for (;;) (*(volatile int *)&base[4096])++; return n; }",
     )
-    rows = writes.record([program], Outcome(), interval=5_000_000)
-    for _ in range(5):
-        next(rows)
-    children = f"/proc/self/task/{threading.get_native_id()}/children"
-    with open(children) as before:
-        assert before.read() != ""
+    rows = writes.record([program], Outcome(), Interrupt(), interval=5_000_000)
+    assert any(len(running(program)) == 2 for _ in rows)
     rows.close()
-    with open(children) as after:
-        assert after.read() == ""
+    assert left_behind(program) == []
 
 
 def test_time_stands_still_while_the_program_does(tmp_path):
     """What the writer of the trace takes is not in the times."""
     outcome, looks, began = Outcome(), 0, time.monotonic_ns()
     program = build(tmp_path, "for (int i = 0; i < 20; i++) { fill(i, 1); pause_ms(5); }")
-    for _ in writes.record([program], outcome, interval=10_000_000):
+    for _ in writes.record([program], outcome, Interrupt(), interval=10_000_000):
         time.sleep(0.1)
         looks += 1
     everything = time.monotonic_ns() - began

@@ -146,20 +146,32 @@ def test_the_list(command, verb):
 
 def test_export_says_what_it_leaves_out(command, here):
     """Rows written, FREE rows, columns; --json counts them for programs."""
-    tr.write_trace(
-        here / "t.parquet", {"page": [1, 2, 1], "op": [0, 1, 2], "time": [0, 1, 5]}, time_unit="ns"
-    )
+    rows = {"page": [1, 2, 1, 3], "op": [0, 1, 2, 3], "time": [0, 1, 5, 6]}
+    tr.write_trace(here / "t.parquet", rows, time_unit="ns", page_size=8192)
     assert command("export", "plain", "t.parquet", "-o", "a.txt") == (
         0,
         "",
-        "2 rows written to a.txt\n"
+        "3 rows written to a.txt\n"
         "left out: 1 FREE rows, which this format has not\n"
-        "left out: time, op, which this format cannot say\n",
+        "left out: time, op, which this format cannot say\n"
+        "left out: page_size 8192, which an import must be told\n",
     )
-    assert command("export", "csv", "t.parquet", "-o", "a.csv") == (0, "", "3 rows written to a.csv\n")
+    assert command("export", "csv", "t.parquet", "-o", "a.csv").err == (
+        "4 rows written to a.csv\n"
+        "left out: page_size 8192, which an import must be told\n"
+        "left out: time_unit ns, which an import must be told\n"
+    )
+    done = command("export", "memsim", "t.parquet", "-o", "a.txt", "--force")
+    assert "written as reads: 1 instruction fetches\n" in done.err
     done = command("export", "memsim", "t.parquet", "-o", "b.txt", "--json", "-q")
-    assert json.loads(done.out) == {"rows": 2, "frees_left_out": 1, "columns_left_out": ["time"]}
-    assert (here / "b.txt").read_bytes() == b"00001000 R\n00002000 W\n"
+    assert json.loads(done.out) == {
+        "rows": 3,
+        "frees_left_out": 1,
+        "fetches_as_reads": 1,
+        "columns_left_out": ["time"],
+        "metadata_left_out": {"page_size": 8192},
+    }
+    assert (here / "b.txt").read_bytes() == b"00002000 R\n00004000 W\n00006000 R\n"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +180,8 @@ def test_export_says_what_it_leaves_out(command, here):
         ([], "export: expected a format, a trace and -o FILE, as in: export memsim t.parquet -o t.txt"),
         (["plian", "t.parquet", "-o", "a"], 'export: found "plian"; expected one of'),
         (["msr", "t.parquet", "-o", "a"], 'export: found "msr"; expected one of'),
+        (["plain", "t.parquet", "-o", "-"], "-o: found -; expected the name of a file, not standard output"),
+        (["plain", "t.parquet", "--output", "-"], "--output: found -; expected the name of a file, not"),
     ],
 )
 def test_refused_exports(command, here, words, message):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from formats.importing import columns, imported
+from formats.importing import columns, imported, refused
 
 import tracereplay as tr
 from tracereplay.errors import OutputError, TraceError, UsageError
@@ -93,6 +94,15 @@ def test_refused_imports(tmp_path, monkeypatch, case):
     assert {path.name for path in tmp_path.iterdir()} == {"t.txt", "x.txt"}
 
 
+@pytest.mark.parametrize("size", [0, -1, 2**64])
+def test_page_sizes_without_sense(tmp_path, size):
+    """Are refused before anything is read."""
+    with pytest.raises(
+        UsageError, match=rf"import: found a page size of {size} bytes; expected 1 to 2\^64 - 1"
+    ):
+        import_trace("memsim", tmp_path / "nosuch", tmp_path / "t.parquet", page_size=size)
+
+
 def test_nothing_is_overwritten_unasked(tmp_path):
     """Neither by an import nor by an export; with force, both are."""
     (tmp_path / "t.txt").write_bytes(b"0041f7a0 R\n")
@@ -105,6 +115,18 @@ def test_nothing_is_overwritten_unasked(tmp_path):
             call()
         call(force=True)
     assert (tmp_path / "t.txt").read_bytes() == b"1055\n"
+
+
+@pytest.mark.parametrize("target", ["pipe", "/dev/null", "/dev/stdout", "-"])
+def test_a_target_that_is_no_file_is_never_replaced(tmp_path, monkeypatch, target):
+    """Even with force: the user meant to write into it, which cannot be."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.txt").write_bytes(b"0041f7a0 R\n")
+    os.mkfifo(tmp_path / "pipe")
+    message = f"{target}: expected the name of a file, .* pipes and devices cannot be written to"
+    with pytest.raises(OutputError, match=message):
+        import_trace("auto", "t.txt", target, force=True)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_progress_is_of_the_files_bytes(tmp_path):
@@ -134,11 +156,33 @@ def test_ranges_end_with_the_address_space():
 
 def test_a_range_without_measure_is_refused():
     """Before it fills the memory."""
-    records = Records(array(1, 2), array(1, MOST_PAGES + 1))
+    records = Records(array(1, 2), array(1, MOST_PAGES))
+    beyond = Records(array(1, 2), array(1, MOST_PAGES + 1))
     with pytest.raises(
-        TraceError, match=f"found an access of {MOST_PAGES + 1} pages; expected at most {MOST_PAGES}"
+        TraceError, match=rf"an access of {MOST_PAGES + 1} pages \(record 4\); expected at most {MOST_PAGES}"
     ):
-        list(tables(iter([records]), Findings(blocks=True)))
+        list(tables(iter([records, beyond]), Findings(blocks=True)))
+
+
+@pytest.mark.parametrize(
+    ("format", "contents", "message"),
+    [
+        ("lackey", [b" L 0,99999999999999\n"], "source0: found an access of 24414062499 pages (record 1); "),
+        (
+            "lackey",
+            [b" L 0,1\n", b" L 0,1\n L 0,99999999999999\n"],
+            "source1: found an access of 24414062499 ",
+        ),
+        (
+            "msr",
+            [b"1,h,1,Read,0,1,1\n", b"".join(b"1,h,%d,Read,0,1,1\n" % i for i in range(1 << 16, 1 << 17))],
+            "source1: found the VM h-131071 after 65536 others; expected no more: import a part of the trace",
+        ),
+    ],
+)
+def test_what_no_line_is_to_blame_for_names_the_file(tmp_path, format, contents, message):
+    """That which is being read: a range without measure, one VM too many."""
+    assert refused(tmp_path, format, *contents).startswith(message)
 
 
 @pytest.mark.parametrize("sizes", [[1] * 5, [3 << 20, 1, 1], [1, 1 << 20, 1 << 20, 5]])
@@ -156,19 +200,46 @@ def test_batches_are_cut_between_ranges(sizes):
 # ---- export ---------------------------------------------------------------------------------------
 
 LOST = {
-    "csv": (4, 0, [], ROWS | {"vm": [0] * 4}),
-    "memsim": (3, 1, ["time", "content"], {"page": [3, 2**40, 0], "op": [1, 0, 0]}),
-    "plain": (3, 1, ["time", "op", "content"], {"page": [3, 2**40, 0]}),
+    "csv": ((4, 0, 0, [], {"time_unit": "ns"}), ROWS | {"vm": [0] * 4}),
+    "memsim": ((3, 1, 1, ["time", "content"], {}), {"page": [3, 2**40, 0], "op": [1, 0, 0]}),
+    "plain": ((3, 1, 0, ["time", "op", "content"], {}), {"page": [3, 2**40, 0]}),
 }
+TOLD = ("rows", "frees_left_out", "fetches_as_reads", "columns_left_out", "metadata_left_out")
 
 
 @pytest.mark.parametrize("format", LOST)
 def test_export_and_back(tmp_path, trace, format):
     """What the format can say comes back; what it cannot is counted or named."""
-    rows, frees, lost, expected = LOST[format]
+    told, expected = LOST[format]
     found = export_trace(format, trace, tmp_path / "t.txt")
-    assert found == {"rows": rows, "frees_left_out": frees, "columns_left_out": lost}
+    assert found == dict(zip(TOLD, told, strict=True))
     assert imported(tmp_path, format, (tmp_path / "t.txt").read_bytes())[1] == expected
+
+
+def test_a_page_size_that_an_import_must_be_told(tmp_path):
+    """No file says it; with it, the pages come back."""
+    write_trace(tmp_path / "t.parquet", {"page": [3]}, page_size=8192)
+    for format in formats.writable():
+        found = export_trace(format, tmp_path / "t.parquet", tmp_path / "t", force=True)
+        assert found["metadata_left_out"] == {"page_size": 8192}
+        metadata, rows = imported(tmp_path, format, (tmp_path / "t").read_bytes(), page_size=8192)
+        assert (metadata.page_size, rows["page"]) == (8192, [3])
+
+
+IDLE = {
+    ("csv", 1): r"t.parquet: found no rows of VM 1 that csv can say; expected at least one",
+    ("oracleGeneral", 2): r"t.parquet: found no rows of VM 2 that oracleGeneral can say; expected",
+}
+
+
+@pytest.mark.parametrize(("format", "vm"), IDLE)
+def test_a_vm_without_rows_is_refused(tmp_path, format, vm):
+    """As is one whose rows the format has not; no empty file is made."""
+    rows = {"page": [1, 2], "vm": [0, 2], "op": [0, 2]}
+    write_trace(tmp_path / "t.parquet", rows, vms=["a", "idle", "frees"])
+    with pytest.raises(TraceError, match=IDLE[format, vm]):
+        export_trace(format, tmp_path / "t.parquet", tmp_path / "out", vm=vm)
+    assert {path.name for path in tmp_path.iterdir()} == {"t.parquet"}
 
 
 @pytest.mark.parametrize("name", formats.names())

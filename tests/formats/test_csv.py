@@ -62,6 +62,16 @@ CASES = {
     "several pages at once": ("csv:size=n", b"page,n\n4,3\n", {"page": [4, 5, 6]}),
     "names of VMs": ("csv:vm=host", b"page,host\n1,b\n2,a\n3,b\n", {"page": [1, 2, 3], "vm": [0, 1, 0]}),
     "numbers as names": ("csv:vm=pid", b"page,pid\n1,4242\n2,17\n", {"page": [1, 2], "vm": [0, 1]}),
+    "a number after a name": ("csv", b"page,vm\n1,web\n2,7\n", {"page": [1, 2], "vm": [0, 1]}),
+    "hexadecimal indices": ("csv", b"page,vm\n1,0x1\n2,0\n", {"page": [1, 2], "vm": [1, 0]}),
+    "a content of one page, not of several": (
+        "csv:size=n",
+        b"page,n,content\n5,3,9\n8,1,9\n4,0,2\n",
+        {"page": [5, 6, 7, 8, 4], "content": [None, None, None, 9, 2]},
+    ),
+    "a byte order mark": ("csv", b"\xef\xbb\xbfpage,op\n1,W\n", {"page": [1], "op": [1]}),
+    "quotes inside": ("csv:page=n", b'note,n\nx"y,1\n"x""y",2\n', {"page": [1, 2]}),
+    "a comment that is no record": ("csv", b'#"a,b\npage\n1\n', {"page": [1]}),
     "names in a column vm": ("csv", b"page,vm\n1,b\n2,a\n", {"page": [1, 2], "vm": [0, 1]}),
     "seconds": (
         "csv:time_unit=s",
@@ -84,6 +94,35 @@ def test_what_is_written_how(tmp_path, case):
     assert imported(tmp_path, format, content)[1] == expected
 
 
+def test_the_first_row_says_what_vms_are(tmp_path):
+    """A VM called 7 is the same one in a block, and in a file, that begins with it."""
+    first = b"page,vm\n1,web\n2,7\n" + b"3,web\n" * 800_000 + b"5,7\n" * 1_200_000
+    metadata, rows = imported(tmp_path, "csv", first, b"page,vm\n5,7\n")
+    assert [vm.name for vm in metadata.vms] == ["web", "7"]
+    assert rows["vm"] == [0, 1] + [0] * 800_000 + [1] * 1_200_001
+
+
+@pytest.mark.parametrize("format", ["csv", "csv:header=false,page=1,op=2"])
+def test_more_than_a_block_of_comments(tmp_path, format):
+    """The first line after them is the header, or without one tells how many columns there are."""
+    header = b"page,op\n" if format == "csv" else b""
+    metadata, rows = imported(tmp_path, format, b"# a comment\n" * 400_000 + header + b"1,W\n")
+    assert rows == {"page": [1], "op": [1]}
+    assert metadata.source["skipped"] == {"lines that begin with #": 400_000}
+
+
+def test_a_line_of_tabs_is_a_record_where_they_delimit(tmp_path):
+    """With other delimiters it is blank."""
+    content = b"page\top\n1\tR\n\t\n2\tW\n"
+    assert refused(tmp_path, "csv:delimiter=tab", content).startswith('source0:3: found "" in column page')
+
+
+def test_contents_of_several_pages_are_counted(tmp_path):
+    """They are not kept; those of no known content do not count."""
+    metadata, _ = imported(tmp_path, "csv:size=n", b"page,n,content\n5,3,9\n8,1,9\n4,2,\n1,2,1\n")
+    assert metadata.source["contents of several pages at once left out"] == 2
+
+
 def test_what_is_said_of_the_trace(tmp_path):
     """Names of the VMs, the unit of time, and the comments that are left out, of all files."""
     content = b"# made today\npage,vm,time\n1,web,0\n# half way\n2,db,1.5\n"
@@ -95,6 +134,7 @@ def test_what_is_said_of_the_trace(tmp_path):
 
 
 NUMBER = "expected a whole number from 0 to 2^64 - 1, decimal or 0x…"
+ENDS = r"expected lines that end with \n or \r\n"
 BAD = {
     b"page\n1\n\nx\n": f'source0:4: found "x" in column page; {NUMBER}',
     b"page,op\n1,R\n-1,R\n": f'source0:3: found "-1" in column page; {NUMBER}',
@@ -107,11 +147,20 @@ BAD = {
     "accesses, a whole number",
     b"page,vm\n1,0\n2,b\n": 'source0:3: found "b" in column vm; expected the index of a VM, below 65536, '
     "or in all rows a name",
+    b"page,vm\n1,-1\n2,0\n": 'source0:2: found "-1" in column vm; expected the index of a VM, below 65536, '
+    "or in all rows a name",
+    b"page,op\n1,R\n2,R\r3,W\n4,W\n": f'source0:3: found "2,R\\r3,W"; {ENDS}',
+    b"page,op\n1,R\n2,R\r3,X\n4,W\n": f'source0:3: found "2,R\\r3,X"; {ENDS}',
+    b"page,op\r1,R\r": f'source0:1: found "page,op\\r1,R"; {ENDS}',
+    b"page,op\n# made\r1,R\n2,R\n": f'source0:2: found "# made\\r1,R"; {ENDS}',
     b"page,content\n1,0x\n": f'source0:2: found "0x" in column content; {NUMBER}, or nothing',
     b"page,op\n# left out\n1,R\n2\n": 'source0:4: found 1 fields: "2"; expected 2: page, op',
     b"page,op\n1,R,3\n": 'source0:2: found 3 fields: "1,R,3"; expected 2: page, op',
     b'page,op\n1,R\n2,"R\n3,R\n': 'source0:3: found "2,\\"R"; expected a record on one line; '
     "a quote is not closed",
+    b'page,op\n1,R\n2,"R': 'source0:3: found "2,\\"R"; expected a record on one line; a quote is not closed',
+    b'note,page\nx"y,1\n"c,2\n3,4\n': 'source0:3: found "\\"c,2"; expected a record on one line; a quote is '
+    "not closed",
     b"page,op\n": "found no rows; expected at least one access",
     b"# page\n": "found no rows; expected at least one access",
 }
@@ -121,6 +170,17 @@ BAD = {
 def test_a_bad_record_is_named(tmp_path, content):
     """File, line, column, found and expected; no file is left."""
     assert refused(tmp_path, "csv", content).endswith(BAD[content])
+
+
+@pytest.mark.parametrize(
+    ("line", "content"),
+    [(1, b"page," + b"x" * 200_000 + b"\n1,2\n"), (3, b'page\n\n"' + b"1" * 200_000 + b'"')],
+)
+def test_a_field_beyond_measure_is_refused(tmp_path, line, content):
+    """In the header as in a quoted record, by its line."""
+    message = refused(tmp_path, "csv", content)
+    assert message.startswith(f"source0:{line}: found ")
+    assert message.endswith("expected a record on one line; field larger than field limit (131072)")
 
 
 def test_a_bad_record_far_inside_is_named(tmp_path):
@@ -143,6 +203,7 @@ USAGE = {
     "csv": 'column page: found "page"; expected one of "lbn", "op"; say which: page=NAME',
     "csv:page=lbn,time=when": 'column time: found "when"; expected one of "lbn", "op"; say which: time=NAME',
     "csv:page=lbn,delimiter=::": 'csv: delimiter: found "::"; expected one character, or tab',
+    'csv:page=lbn,delimiter="': 'csv: delimiter: found "\\""; expected one character, or tab',
     "csv:page=lbn,time_unit=sec": 'time_unit: found "sec"; expected one of "s", "ms", "us", "ns", '
     '"instructions", "accesses"',
     "csv:pages=lbn": 'found "pages"; expected one of "page", "address", "size", "time", "op", "vm", '
@@ -178,7 +239,13 @@ def test_export_and_back(tmp_path, delimiter):
     write_trace(tmp_path / "t.parquet", table, time_unit="ns", vms=["a", "b", "c"])
     text = tmp_path / "t.csv"
     found = export_trace("csv", tmp_path / "t.parquet", text, delimiter=delimiter)
-    assert found == {"rows": 4, "frees_left_out": 0, "columns_left_out": []}
+    assert found == {
+        "rows": 4,
+        "frees_left_out": 0,
+        "fetches_as_reads": 0,
+        "columns_left_out": [],
+        "metadata_left_out": {"time_unit": "ns"},
+    }
     metadata, back = imported(tmp_path, "csv", text.read_bytes(), time_unit="ns", delimiter=delimiter)
     assert back == rows
     assert metadata.time_unit == "ns"

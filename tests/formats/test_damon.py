@@ -138,6 +138,7 @@ BAD = {
     EVENT
     + b"target_id=0 nr_regions=1 8192-4096: 1\n": 'source0:1: found "target_id=0 nr_regions=1 8192-4096: 1"',
     b"[": "source0: byte 1: found no JSON (Expecting value: line 1 column 2 (char 1)); expected a whole ",
+    b'[{"kdamond_idx":' + b"[" * 200_000: "source0: byte 0: found no JSON (maximum recursion depth exceeded",
     b'[{"target_id": 0}]': "source0: found record 0 that cannot be read (KeyError: 'snapshots'); expected "
     "records of damo: target_id, snapshots of end_time, regions of start, end, nr_accesses.samples",
     as_json(RECORDING).replace(b'"8,192"', b'"x"'): "source0: found record 0, snapshot 0 that cannot be read "

@@ -7,32 +7,46 @@ import gzip
 import importlib
 import io
 import lzma
+import os
 import sys
+import threading
 import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from formats.importing import columns, imported
+from formats.importing import columns, imported, refused
 
 from tracereplay.errors import TraceError
-from tracereplay.trace import formats
-from tracereplay.trace.convert import detect, import_trace
+from tracereplay.trace import formats, write_trace
+from tracereplay.trace.convert import detect, export_trace, import_trace
 from tracereplay.trace.formats._records import Findings
 from tracereplay.trace.formats._source import HEAD_BYTES, Source
+from tracereplay.trace.schema import Op
 
 NAMES = formats.names()
 
 
-def zipped(content: bytes) -> bytes:
-    """Two members whose contents follow each other, the second one first in the archive."""
+def archive(**members: bytes) -> bytes:
+    """A zip archive."""
     sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        middle = len(content) // 2
-        archive.writestr("b", content[middle:])
-        archive.writestr("a", content[:middle])
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
     return sink.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    """Two members whose contents follow each other, the second one first in the archive.
+
+    Binary contents are cut within a record, texts before the last line, and there the end of a line is lost.
+    """
+    middle = len(content) // 2
+    if b"\0" in content:
+        return archive(b=content[middle:], a=content[:middle])
+    end = content.rindex(b"\n", 0, -1)
+    return archive(b=content[end + 1 :], a=content[:end])
 
 
 COMPRESSED = {
@@ -86,6 +100,79 @@ def test_however_it_is_compressed(name, tmp_path, monkeypatch):
         assert columns(tmp_path / "piped.parquet") == rows
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_pipe_that_has_a_path(tmp_path, pack):
+    """Is read once: told from its content, then read as a whole; there is no progress to be told."""
+    os.mkfifo(tmp_path / "pipe")
+    content = pack(b"".join(b"%d\n" % page for page in range(20_000)))
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[content])
+    writer.start()
+    heard = []
+    import_trace("auto", tmp_path / "pipe", tmp_path / "t.parquet", progress=lambda *now: heard.append(now))
+    writer.join()
+    assert columns(tmp_path / "t.parquet") == {"page": list(range(20_000))}
+    assert heard == []
+
+
+def test_members_of_an_archive_end_their_lines(tmp_path):
+    """A last line without an end is not glued to the next member's first; empty members add nothing."""
+    members = {"a/": b"", "a/1": b"1\n2", "a/2": b"", "a/3": b"3\n", "b": b"4"}
+    assert imported(tmp_path, "auto", archive(**members))[1] == {"page": [1, 2, 3, 4]}
+
+
+STREAMS = {name: compress for name, compress in COMPRESSED.items() if name != "zip"}
+
+
+@pytest.mark.parametrize("compression", STREAMS)
+def test_what_follows_a_compressed_stream(tmp_path, compression):
+    """Another one is read, anything else refused."""
+    first, second = map(STREAMS[compression], (b"1\n2\n", b"3\n"))
+    assert imported(tmp_path, "plain", first + second)[1] == {"page": [1, 2, 3]}
+    (tmp_path / "imported.parquet").unlink()
+    assert "source0: cannot be read or decompressed" in refused(tmp_path, "plain", first + b"garbage")
+
+
+@pytest.mark.parametrize("padding", [4, 1 << 17])
+def test_zeros_that_pad_xz(tmp_path, padding):
+    """Are of its format, between streams and at the end."""
+    first, second = map(lzma.compress, (b"1\n2\n", b"3\n"))
+    content = first + bytes(padding) + second + bytes(padding)
+    assert imported(tmp_path, "plain", content)[1] == {"page": [1, 2, 3]}
+
+
+def of_method(method: int) -> bytes:
+    """An archive that says that its member is compressed in such a way."""
+    content = bytearray(archive(a=b"1\n"))
+    content[8] = content[content.index(b"PK\x01\x02") + 10] = method
+    return bytes(content)
+
+
+def encrypted() -> bytes:
+    """An archive that says that its member is encrypted."""
+    content = bytearray(archive(a=b"1\n"))
+    content[6] = content[content.index(b"PK\x01\x02") + 8] = 1
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(of_method(97), "compression method is not supported"), (encrypted(), "encrypted")]
+)
+def test_an_archive_that_cannot_be_read(tmp_path, content, why):
+    """Is named, with the reason."""
+    message = refused(tmp_path, "plain", content)
+    assert message.startswith("source0: cannot be read or decompressed (")
+    assert why in message
+
+
+@pytest.mark.parametrize("name", ["plain", "msr", "csv:page=1,header=false"])
+def test_a_line_without_end(tmp_path, name):
+    """Is refused before it fills the memory, whoever reads the lines."""
+    message = refused(tmp_path, name, bytes(3 << 20).replace(b"\0", b"1"))
+    assert message == (
+        "source0: found a line of more than 1048576 bytes; expected text; this may be a binary file"
+    )
+
+
 @pytest.mark.parametrize("compression", COMPRESSED)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cut_compressed_file_is_refused(name, compression, tmp_path):
@@ -116,12 +203,47 @@ def test_records_are_arrays_of_the_kinds_promised(name, tmp_path):
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("page_size", [1, 512, 4096, 8192, 1 << 30])
 @pytest.mark.parametrize("name", formats.writable())
-def test_what_it_writes_it_reads(name, tmp_path):
-    """A format that can be written says what it carries, of our columns and FREE rows."""
+def test_what_it_writes_it_reads(name, page_size, tmp_path):
+    """Of all that a trace can hold, up to the last byte of the address space, comes back what it CARRIES."""
+    rng = np.random.default_rng(page_size)
+    n, vms = 3000, 3
+    last = (2**64 - 1) // page_size
+    page = rng.integers(0, last, n, np.uint64, endpoint=True)
+    page[:vms] = last
+    rows = {
+        "time": np.sort(rng.integers(0, 1 << 32, n, np.uint64)) * np.uint64(10**9),
+        "vm": np.append(np.arange(vms), rng.integers(0, vms, n - vms)).astype(np.uint16),
+        "page": page,
+        "op": np.append([Op.READ] * vms, rng.integers(0, len(Op), n - vms)).astype(np.uint8),
+        "content": pa.array(
+            rng.integers(0, 2**64 - 1, n, np.uint64, endpoint=True), mask=rng.random(n) < 0.3
+        ),
+    }
+    trace = tmp_path / "t.parquet"
+    write_trace(trace, rows, time_unit="ns", page_size=page_size)
     carried = formats.get(name).CARRIES
-    assert "page" in carried
-    assert carried <= {"time", "vm", "page", "op", "content", "free"}
+    for vm in [None] if "vm" in carried else range(vms):
+        found = export_trace(name, trace, tmp_path / "out", vm=vm, force=True)
+        told = {"time_unit": "ns"} if "time_unit" in found["metadata_left_out"] else {}
+        _, back = imported(tmp_path, name, (tmp_path / "out").read_bytes(), page_size=page_size, **told)
+        assert back == surviving(columns(trace), carried, vm)
+
+
+def surviving(rows: dict[str, list], carried: frozenset[str], vm: int | None) -> dict[str, list]:
+    """The columns of an import of what a format that ``carried`` these wrote of ``rows``."""
+    kept = [
+        i
+        for i, (of, op) in enumerate(zip(rows["vm"], rows["op"], strict=True))
+        if vm in (None, of) and (op != Op.FREE or "free" in carried)
+    ]
+    found = {key: [values[i] for i in kept] for key, values in rows.items() if key in carried}
+    if "time" in found:
+        found["time"] = [time - found["time"][0] for time in found["time"]]
+    if "op" in found and "fetch" not in carried:
+        found["op"] = [Op.READ if op == Op.FETCH else op for op in found["op"]]
+    return found
 
 
 def test_a_format_that_cannot_be_told(tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from formats.importing import columns, imported, refused, sample
 
+from tracereplay.errors import UsageError
+from tracereplay.trace import write_trace
 from tracereplay.trace.convert import export_trace, import_trace
 
 EXAMPLE = b"0041f7a0 R\n13f5e2c0 R\n05e78900 W\n"
@@ -41,8 +44,23 @@ def test_export_and_back(tmp_path):
     target = tmp_path / "back.txt"
     found = export_trace("memsim", tmp_path / "imported.parquet", target)
     assert target.read_bytes() == lines
-    assert found == {"rows": 3, "frees_left_out": 0, "columns_left_out": []}
+    assert (found["rows"], found["columns_left_out"]) == (3, [])
     assert rows["page"] == [0x41F, 0x13F5E, 0x7FFF00001]
+
+
+def test_pages_beyond_an_address_of_64_bits(tmp_path):
+    """The last page is written; one more is refused, and how to go on is said."""
+    write_trace(tmp_path / "t.parquet", {"page": np.array([2**52 - 1], np.uint64)})
+    export_trace("memsim", tmp_path / "t.parquet", tmp_path / "t.txt")
+    assert (tmp_path / "t.txt").read_bytes() == b"fffffffffffff000 R\n"
+    write_trace(tmp_path / "t.parquet", {"page": np.array([1, 2**52], np.uint64)}, force=True)
+    message = (
+        "export: found page 4503599627370496; expected at most 4503599627370495, for an address of 64 bits; "
+        r"export page numbers \(plain\)"
+    )
+    with pytest.raises(UsageError, match=message):
+        export_trace("memsim", tmp_path / "t.parquet", tmp_path / "u.txt")
+    assert not (tmp_path / "u.txt").exists()
 
 
 @pytest.mark.parametrize(("name", "pages", "writes"), [("bzip", 317, 122_419), ("gcc", 2852, 107_184)])

@@ -45,6 +45,10 @@ OTHERS = {
     "next access is of another object": requests((5, 1, 2), (5, 2, -1), (6, 3, -1)),
     "next access is past": requests((5, 1, -1), (5, 2, 1)),
     "nothing to be seen": requests((5, 1, 2000), (5, 2, 3000)),
+    "more accesses after the last": requests((5, 1, -1), (5, 1, -1)),
+    "next access is not the next": requests((5, 1, 3), (5, 1, 3), (5, 1, -1)),
+    "cut": EXAMPLE[:-1],
+    "ones": b"\xff" * 120,
     "zeros": bytes(24 * 10),
     "nothing": b"",
 }

@@ -50,12 +50,51 @@ def test_bytes_that_cross_pages(tmp_path):
     assert imported(tmp_path, "parquet:address=a,size=n", one, two)[1] == {"page": [0, 1, 2, 0]}
 
 
+def test_numbers_are_indices_of_vms_by_their_type(tmp_path):
+    """A column of integers called vm, in all batches and files; of another name they are names."""
+    one, two = parquet(page=[1, 2], vm=pa.array([2, 0], pa.uint64())), parquet(page=[3], vm=["1"])
+    assert imported(tmp_path, "parquet", one, two)[1]["vm"] == [2, 0, 1]
+    assert (
+        imported(
+            tmp_path,
+            "parquet",
+            parquet(page=pa.array([], pa.int64()), vm=pa.array([], pa.string())),
+            parquet(page=[3], vm=["b"]),
+        )[0]
+        .vms[0]
+        .name
+        == "b"
+    )
+    metadata, _ = imported(tmp_path, "parquet:vm=pid", parquet(page=[1], pid=[-1]))
+    assert [vm.name for vm in metadata.vms] == ["-1"]
+
+
 NUMBER = "expected a whole number from 0 to 2^64 - 1, decimal or 0x…"
 BAD = {
     "negative": (parquet(page=[1, -1]), f"source0: row 1: found -1 in column page; {NUMBER}"),
     "null": (parquet(page=[1, None, 2]), f"source0: row 1: found nothing in column page; {NUMBER}"),
     "fraction": (parquet(page=[1.0, 2.5]), f"source0: row 1: found 2.5 in column page; {NUMBER}"),
     "op": (parquet(page=[1, 2], op=[0, 9]), "source0: row 1: found 9 in column op; expected read, write,"),
+    "negative VM": (
+        parquet(page=[1, 2], vm=[-1, 0]),
+        "source0: row 0: found -1 in column vm; expected the index of a VM, below 65536, or in all rows a ",
+    ),
+    "VM beyond": (
+        parquet(page=[1], vm=pa.array([2**63], pa.uint64())),
+        f"source0: row 0: found {2**63} in column vm;",
+    ),
+    "lists": (
+        parquet(page=[1, 2], op=[[0], [1]]),
+        'source0: found column "op" of list<element: int64>; expected one number or text a row',
+    ),
+    "structs": (
+        parquet(page=[{"a": 1}]),
+        'source0: found column "page" of struct<a: int64>; expected one number',
+    ),
+    "name that is no text": (
+        EXAMPLE.replace(b"page", b"p\xffge"),
+        "source0: damaged or cut off ('utf-8' codec can't decode",
+    ),
     "cut": (EXAMPLE[:-40], "source0: damaged or cut off ("),
     "text": (b"page\n1\n", "source0: damaged or cut off ("),
 }

@@ -61,6 +61,12 @@ def test_samples_of_memory_accesses(tmp_path):
     assert (metadata.page_space, metadata.source["fidelity"]) == ("guest-virtual", SAMPLES)
 
 
+def test_faults_and_samples_in_one_file(tmp_path):
+    """Both are said, whichever comes last."""
+    metadata, _ = imported(tmp_path, "perf-script", EXAMPLE + MEMORY + EXAMPLE)
+    assert metadata.source["fidelity"] == f"{FAULTS}; {SAMPLES}"
+
+
 def test_physical_addresses(tmp_path):
     """The last number of each line; there is no page there for a store whose address is not known."""
     metadata, rows = imported(tmp_path, "perf-script:physical=true", MEMORY)

@@ -43,6 +43,16 @@ def test_snapshots_over_time(tmp_path):
     ]  # fmt: skip
 
 
+def test_times_beyond_64_bits(tmp_path):
+    """An interval is refused before anything is read if the last snapshot would be out of reach."""
+    files, most = [snapshot(1 << 31), snapshot(2 << 30, 3), EXAMPLE], 2**63 - 1
+    assert imported(tmp_path, "umass-hashes", *files, interval=most)[1]["time"][-1] == 2 * most
+    with pytest.raises(
+        UsageError, match=f"found an interval of {most} ns between 4 snapshots; expected less than"
+    ):
+        imported(tmp_path, "umass-hashes", *files, EXAMPLE, interval=most)
+
+
 @pytest.mark.parametrize("zero", ["0x7", "7", 7])
 def test_hash_of_the_zero_page(tmp_path, zero):
     """The hash that ``zero`` names is content 0."""
@@ -62,6 +72,15 @@ def test_border_that_is_said(tmp_path):
     assert metadata.source["skipped"] == {"bytes after the hashes": 6}
 
 
+def test_a_header_of_more_than_a_block(tmp_path):
+    """It is left out as a whole."""
+    metadata, rows = imported(
+        tmp_path, "umass-hashes", b"x" * 5_000_000 + snapshot(5, 6, text=b""), header=5_000_000
+    )
+    assert rows["content"] == [5, 6]
+    assert metadata.source["header_bytes"] == [5_000_000]
+
+
 def test_bytes_that_are_no_hash(tmp_path):
     """Fewer than four bytes at the end are counted."""
     metadata, rows = imported(tmp_path, "umass-hashes", snapshot(1 << 31) + b"abc")
@@ -70,6 +89,11 @@ def test_bytes_that_are_no_hash(tmp_path):
 
 BAD = {
     (b"", ()): "source0: found 0 hashes; expected some; give other values for header and pages",
+    (
+        TEXT,
+        (),
+    ): f"source0: found nothing but text in the first {len(TEXT)} bytes; expected hashes after it; or give "
+    "header",
     (snapshot(1 << 31), (("pages", 2),)): "source0: found 1 hashes; expected 2; give other values",
     (snapshot(1 << 31), (("header", 9999),)): "source0: found 0 hashes; expected some; give other values",
 }

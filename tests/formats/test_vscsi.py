@@ -66,6 +66,14 @@ BAD = {
         "source0: byte 128: found a record of vSCSI version 2; expected version 1, as that of the "
         "first record",
     ),
+    "sector": (
+        EXAMPLE + version_1(SYNCHRONISE, 1 << 55, 0, 0) + version_1(READ_10, 1 << 55, 512, 0),
+        f"source0: byte 160: found a record of sector {1 << 55}; expected at most {(1 << 55) - 1}",
+    ),
+    "time": (
+        EXAMPLE_2 + version_2(READ_10, 0, 512, 18_446_744_073_709_552),
+        "source0: byte 160: found a record of time 18446744073709552; expected at most 18446744073709551",
+    ),
     "cut": (EXAMPLE[:-1], "source0: byte 96: found 31 bytes at the end; expected records of 32 bytes"),
     "nothing": (b"", "source0: found a beginning that carries neither"),
 }

@@ -12,9 +12,10 @@ import keyword
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tracereplay import __version__
-from tracereplay.errors import TraceReplayError
+from tracereplay.errors import TraceReplayError, UsageError
 
 GROUPS = {
     "Replay": {
@@ -100,6 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _with_standard_input(words: list[str]) -> list[str]:
-    """``words`` with a lone ``-`` by name, as cyclopts takes it for an option; after ``--`` none is ours."""
+    """``words`` with a lone ``-`` by name, as cyclopts takes it for an option; after ``--`` none is ours.
+
+    UsageError where it stands for an output.
+    """
     ours = words.index("--") if "--" in words else len(words)
+    for option, word in pairwise(words[:ours]):
+        if option in ("--output", "-o") and word == "-":
+            raise UsageError(f"{option}: found -; expected the name of a file, not standard output")
     return ["/dev/stdin" if word == "-" else word for word in words[:ours]] + words[ours:]

@@ -36,9 +36,10 @@ def capture(
 ) -> int:
     """Record the memory of a real program, page contents included.
 
-    The program runs as ever, on this terminal: `tracereplay capture -o t.parquet -- sort file`. Ctrl-C ends
-    it and keeps what was recorded. Without a flag Valgrind records every access; `tracereplay capture
-    --list` shows the recorders and which can run here. Several captures, merged, are VMs on one host.
+    The program runs as ever, on this terminal: `tracereplay capture -o t.parquet -- sort file`. Ctrl-C and
+    SIGTERM end it and what it forked, and keep what was recorded (exit code 130). Without a flag Valgrind
+    records every access; `tracereplay capture --list` shows the recorders and which can run here. Several
+    captures, merged, are VMs on one host.
 
     Parameters
     ----------
@@ -111,8 +112,16 @@ def _told(found: Captured, program: str, output: Path, quiet: bool) -> int:
     if found.exit_code:
         how = f"exit code {found.exit_code}"
         if found.exit_code < 0:
-            how = f"killed by {signal.Signals(-found.exit_code).name}"
+            how = f"killed by {_name_of_signal(-found.exit_code)}"
         warn([f"{program} failed ({how}); the {rows} recorded until then are kept in {output}"])
         return EXIT_FAILED
     say(f"{rows} of {program} written to {output}", quiet=quiet)
     return 0
+
+
+def _name_of_signal(number: int) -> str:
+    """As signal.h has it; most real-time signals have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

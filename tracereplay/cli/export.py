@@ -55,5 +55,9 @@ def export(
     say(f"{found['rows']:,} rows written to {output}", quiet=quiet)
     if found["frees_left_out"]:
         say(f"left out: {found['frees_left_out']:,} FREE rows, which this format has not", quiet=quiet)
+    if found["fetches_as_reads"]:
+        say(f"written as reads: {found['fetches_as_reads']:,} instruction fetches", quiet=quiet)
     if found["columns_left_out"]:
         say(f"left out: {', '.join(found['columns_left_out'])}, which this format cannot say", quiet=quiet)
+    for key, value in found["metadata_left_out"].items():
+        say(f"left out: {key} {value}, which an import must be told", quiet=quiet)

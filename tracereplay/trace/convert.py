@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tracereplay import __version__
 from tracereplay.errors import TraceError, UsageError
@@ -50,8 +51,8 @@ def import_trace(
     TraceError: a file that cannot be read, or is not of the format (file, line or byte, found, expected);
     OutputError: a target that exists (unless ``force``).  UsageError: no such format, or wrong parameters.
     """
-    if page_size is not None and page_size < 1:
-        raise UsageError(f"import: found a page size of {page_size} bytes; expected 1 or more")
+    if page_size is not None and not 1 <= page_size < 2**64:
+        raise UsageError(f"import: found a page size of {page_size} bytes; expected 1 to 2^64 - 1")
     target = check_target(target, force=force)
     listed = [source] if isinstance(source, str | os.PathLike) else list(source)
     sources = [Source(path, progress) for path in listed]
@@ -59,7 +60,7 @@ def import_trace(
         raise UsageError("import: found no source; expected at least one file, or - for standard input")
     kind, given = _chosen(format, parameters, sources)
     findings = Findings(page_size)
-    records = formats.get(kind).read(sources, findings, **given)
+    rows = tables(formats.get(kind).read(sources, findings, **given), findings)
 
     def said() -> MetadataFields:
         names = findings.vms or (name or _stem(sources[0]),)
@@ -78,7 +79,18 @@ def import_trace(
             },
         }
 
-    return write_recorded(target, tables(records, findings), said, force=force)
+    return write_recorded(target, _blamed(rows, sources), said, force=force)
+
+
+def _blamed(rows: Iterator[pa.RecordBatch], sources: Sequence[Source]) -> Iterator[pa.RecordBatch]:
+    """``rows``; a TraceError among them that names no file gets the name of that which is being read."""
+    try:
+        yield from rows
+    except TraceError as error:
+        if error.path is not None:
+            raise
+        read = [sources[0].name, *(source.name for source in sources if source.opened)]
+        raise TraceError(str(error), read[-1]) from None
 
 
 def _chosen(
@@ -116,9 +128,10 @@ def export_trace(
     """Write a trace (anything ``open_trace`` takes) in another tool's format.
 
     Formats without VMs take one: ``vm``, which may be left out where there is only one.  Returns ``rows``
-    written, ``frees_left_out`` (FREE rows, where the format has none) and ``columns_left_out`` (what the
-    trace has and the format cannot say).  TraceError and OutputError as ``write_trace``; UsageError: no such
-    format or VM.
+    written, ``frees_left_out`` (FREE rows, where the format has none), ``fetches_as_reads`` (where it tells
+    reads and writes alone), ``columns_left_out`` (what the trace has and the format cannot say) and
+    ``metadata_left_out`` (what an import of the file must be told, as it would take something else).
+    TraceError and OutputError as ``write_trace``; UsageError: no such format or VM.
     """
     target = check_target(target, force=force)
     trace = open_trace(source)
@@ -133,23 +146,36 @@ def export_trace(
         )
     if vm is not None and not 0 <= vm < trace.n_vms:
         raise UsageError(f"export: found VM {vm}; expected 0 to {trace.n_vms - 1}")
-    counts = {"rows": 0, "frees_left_out": 0}
+    counts = {"rows": 0, "frees_left_out": 0, "fetches_as_reads": 0}
     with appearing(target) as temporary, temporary.open("w+b") as sink:
-        rows = _kept(trace, vm, "free" in carried, counts)
+        rows = _kept(trace, vm, carried, counts)
         formats.get(kind).write(rows, sink, trace.metadata, **given)
-    lost = [c for c in COLUMNS if c in trace.columns and c not in carried]
-    return {**counts, "columns_left_out": lost}
+        if not counts["rows"]:
+            which = "" if vm is None else f" of VM {vm}"
+            raise TraceError(f"found no rows{which} that {kind} can say; expected at least one", trace.name)
+    assumed = {"page_size": Findings().page_size, **formats.defaults(kind)}
+    return {
+        **counts,
+        "columns_left_out": [c for c in COLUMNS if c in trace.columns and c not in carried],
+        "metadata_left_out": {
+            key: value
+            for key in ("page_size", "time_unit")
+            if (value := getattr(trace.metadata, key)) != assumed.get(key, value)
+        },
+    }
 
 
-def _kept(trace: Trace, vm: int | None, with_frees: bool, counts: dict[str, int]) -> Iterator[Batch]:
+def _kept(trace: Trace, vm: int | None, carried: Collection[str], counts: dict[str, int]) -> Iterator[Batch]:
     """The rows to be written, counted."""
     row = 0
     for batch in trace.batches():
         chosen = np.ones(len(batch.page), np.bool_) if vm is None else batch.vm == vm
-        if not with_frees:
+        if "free" not in carried:
             frees = chosen & (batch.op == Op.FREE)
             counts["frees_left_out"] += int(frees.sum())
             chosen &= ~frees
+        if "op" in carried and "fetch" not in carried:
+            counts["fetches_as_reads"] += int((chosen & (batch.op == Op.FETCH)).sum())
         if n := int(chosen.sum()):
             yield Batch(row, *(column[chosen] for column in batch[1:]))
             row += n

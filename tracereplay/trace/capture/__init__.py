@@ -4,10 +4,10 @@ A recorder is a module with a docstring whose first line says what it sees and a
 
 - ``probe()``: raises CaptureError when this machine cannot run it, saying what is missing and what to
   install;
-- ``record(command, outcome, *, …)``: runs the program and yields record batches (``time``, ``page``, ``op``,
-  ``content``) in order while it runs; what is to be said of the recording it writes into ``outcome``.
-  Ctrl-C ends the program, not the recording (``_interrupt``): what was seen until then is yielded as ever.
-  Keyword-only arguments are the recorder's parameters.
+- ``record(command, outcome, interrupt, *, …)``: runs the program and yields record batches (``time``,
+  ``page``, ``op``, ``content``) in order while it runs; what is to be said of the recording it writes into
+  ``outcome``.  When ``interrupt.asked``, it ends the program, not the recording: what was seen until then is
+  yielded as ever.  Keyword-only arguments are the recorder's parameters.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tracereplay.catalog import Catalog
 from tracereplay.errors import CaptureError, UsageError
 from tracereplay.files import check_target
 from tracereplay.problems import shown
+from tracereplay.trace.capture._interrupt import Interrupt
 from tracereplay.trace.schema import Metadata
 from tracereplay.trace.writer import MetadataFields, write_recorded
 
@@ -74,8 +75,11 @@ def capture(
 
     ``recorder`` is a name, with parameters if wanted (``"lackey:exact_above=64"``; also as keywords).
     ``name`` is the VM's, the program's by default.  A program that fails or is interrupted leaves a valid
-    trace of what it did until then; ``exit_code`` tells.  CaptureError: the recorder cannot run here, or the
-    program cannot be started.  OutputError: the target.  UsageError: no such recorder, wrong parameters.
+    trace of what it did until then; ``exit_code`` tells.  Ctrl-C and SIGTERM end the program and what it
+    forked, not the recording; a second one raises KeyboardInterrupt, and no trace is left.
+
+    CaptureError: the recorder cannot run here, or the program cannot be started.  OutputError: the target.
+    UsageError: no such recorder, wrong parameters.
     """
     target = check_target(target, force=force)
     if not command:
@@ -107,7 +111,7 @@ def capture(
             },
         }
 
-    with closing(module.record(command, outcome, **given)) as rows:
+    with Interrupt() as interrupt, closing(module.record(command, outcome, interrupt, **given)) as rows:
         metadata = write_recorded(target, rows, said, force=force)
     return Captured(metadata, outcome.exit_code, outcome.interrupted)
 

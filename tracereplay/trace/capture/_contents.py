@@ -10,6 +10,7 @@ import numpy as np
 from tracereplay.trace.hashing import page_contents
 
 PAGE_SIZE = 4096
+"""Of recordings, in bytes."""
 _RUN = 256  # pages read at once, at most
 
 
@@ -39,5 +40,5 @@ def _read(memory: int, page: int, count: int) -> bytes:
     """As many of the pages as can be read until one cannot."""
     try:
         return os.pread(memory, count * PAGE_SIZE, page * PAGE_SIZE)
-    except OSError:
+    except (OSError, OverflowError):  # the latter in the upper half of all addresses: offsets are signed
         return b""

@@ -7,26 +7,30 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interrupt:
-    """``with Interrupt() as interrupt``: the first Ctrl-C sets ``interrupt.asked``, a second one raises.
+    """``with Interrupt() as interrupt``: Ctrl-C or SIGTERM sets ``interrupt.asked``, a second one raises.
 
     Signals are Python's main thread's; in any other nothing changes.
     """
 
-    asked = False
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        self._before: Any = None
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ask)
+            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before.items():
+            if before is not None:
+                signal.signal(number, before)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -10,6 +10,12 @@ from tracereplay.trace.ids import Ids
 from tracereplay.trace.reduce import Kept, Reduction
 from tracereplay.trace.schema import Op
 
+CONTENT = (
+    "XXH3-64 of the 4 KiB page at the end of the row's interval, before the page's first write in it at the "
+    "end of the interval before; 0 is the zero page"
+)
+"""What ``Intervals`` gives a row as content, as a trace's ``source`` says it."""
+
 _NO_ACCESSES = Kept(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.uint8))
 
 

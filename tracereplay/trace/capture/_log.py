@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from tracereplay.trace.capture._contents import PAGE_SIZE
 from tracereplay.trace.capture._syscalls import SystemCalls
 from tracereplay.trace.formats import _lines
 from tracereplay.trace.formats._lines import BAD, SKIP
@@ -16,7 +17,6 @@ from tracereplay.trace.formats.lackey import access, is_system_call
 from tracereplay.trace.ids import read_only
 
 _BYTES = 1 << 22
-_PAGE_SIZE = 4096
 _SYSTEM_CALL = 255
 
 
@@ -92,7 +92,7 @@ class Log:
 
     def _pass_on(self, time: np.ndarray, address: np.ndarray, size: np.ndarray, op: np.ndarray) -> None:
         """Split accesses that cross pages."""
-        page, of_access = pages_touched(Records(address, size), _PAGE_SIZE)
+        page, of_access = pages_touched(Records(address, size), PAGE_SIZE)
         if of_access is not None:
             time, op = time[of_access], op[of_access]
         self._sink.add(time, page, op)

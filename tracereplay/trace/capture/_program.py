@@ -7,10 +7,10 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from tracereplay.errors import CaptureError
 from tracereplay.trace.capture import _ptrace
+from tracereplay.trace.capture._family import signal_family
 
 _EVENT_CLONE = 3
 _OPTIONS = 1 << _EVENT_CLONE | 1 << _ptrace.EVENT_EXEC | 1 << _ptrace.EVENT_EXIT | _ptrace.EXIT_KILL
@@ -21,7 +21,8 @@ class Program:
     """A child process under ptrace; it dies with this one.
 
     Its threads run until ``attend`` has seen them all about to exit: then it is ``ending``, stopped a last
-    time while its memory is still there.  Children that it forks run on their own.
+    time while its memory is still there.  Children that it forks are not traced, and run on when it ends by
+    itself; ``kill`` ends them, too.
     """
 
     def __init__(self, pid: int) -> None:
@@ -87,16 +88,14 @@ class Program:
                 _ptrace.resume(stop)
 
     def kill(self) -> None:
-        """End the program, if it has not ended, and the children that it forked."""
+        """End the program and the children that it forked, unless it has ended."""
         if self.memory is not None:
             os.close(self.memory)
             self.memory = None
         if self.exit_code is not None:
             return
         self.killed = True
-        for pid in [*_descendants(self.pid), self.pid]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        signal_family(self.pid, signal.SIGKILL)
         while self.exit_code is None:
             self.resume()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -121,13 +120,3 @@ class Program:
             self._threads[stop.thread] = stop
         else:
             _ptrace.resume(stop)
-
-
-def _descendants(pid: int) -> list[int]:
-    """Children, their children and so on, as far as the kernel tells."""
-    found = []
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in map(int, file.read_text().split()):
-                found += [child, *_descendants(child)]
-    return found

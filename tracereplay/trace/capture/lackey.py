@@ -30,7 +30,7 @@ from tracereplay.catalog import Accesses, Pages
 from tracereplay.errors import CaptureError
 from tracereplay.trace.capture import Outcome
 from tracereplay.trace.capture._interrupt import Interrupt
-from tracereplay.trace.capture._intervals import Everything, Intervals
+from tracereplay.trace.capture._intervals import CONTENT, Everything, Intervals
 from tracereplay.trace.capture._log import Log
 from tracereplay.trace.capture._program import Program
 from tracereplay.trace.reduce import Reduction
@@ -64,7 +64,12 @@ def probe() -> None:
 
 
 def record(
-    command: Sequence[str], outcome: Outcome, *, interval: Accesses = 1_000_000, exact_above: Pages = 0
+    command: Sequence[str],
+    outcome: Outcome,
+    interrupt: Interrupt,
+    *,
+    interval: Accesses = 1_000_000,
+    exact_above: Pages = 0,
 ) -> Iterator[pa.RecordBatch]:
     """Rows ``time, page, op, content``, an interval at a time.
 
@@ -77,7 +82,7 @@ def record(
     kept = Reduction(exact_above) if exact_above else Everything()
     intervals = Intervals(kept)
     capacity = min(max(interval * _LINE_BYTES, _PIPE_BYTES[0]), _PIPE_BYTES[1])
-    with Interrupt() as interrupt, _running(command, capacity) as (program, pipe):
+    with _running(command, capacity) as (program, pipe):
         log = Log(pipe, kept)
         yield from _rows(program, log, intervals, interrupt, interval)
         outcome.interrupted = interrupt.asked
@@ -150,8 +155,7 @@ def _fidelity(program: Program, log: Log, intervals: Intervals, interval: int) -
         "valgrind": _version(),
         "raw_accesses": log.accesses,
         "contents_every": f"{interval} accesses at least",
-        "content": "XXH3-64 of the 4 KiB page at the end of the row's interval, before its first write there "
-        "at the end of the one before; 0 is the zero page",
+        "content": CONTENT,
         "intervals": intervals.count,
         "contents_changed_unexplained": intervals.unexplained,
         "kernel_stores": "included, from Valgrind's lines of system calls",

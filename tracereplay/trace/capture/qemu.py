@@ -7,8 +7,9 @@ the access.
 
 The plugin (``qemu_plugin.c``, compiled when first needed) streams accesses through a pipe; they are reduced
 here (``trace.reduce``).  At intervals it lets the program stand still while the pages that it touched are
-hashed.  **A row's content is its page's at the end of the row's interval**, null where it could not be
-read: of a program that was killed, in the last interval.
+hashed.  **A row's content is its page's at the end of the row's interval**, for rows before the page's
+first write in it that of the interval before; null where neither is known: of a program that was killed,
+in the last interval.
 
 A fetch is recorded once for each block of instructions that QEMU translates as a whole.  Stores of a
 program's kernel and of a guest's devices show as changed contents only.  Not seen: children of a program,
@@ -23,6 +24,7 @@ import os
 import secrets
 import select
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -36,8 +38,9 @@ import pyarrow as pa
 from tracereplay.catalog import Accesses, Pages
 from tracereplay.errors import CaptureError, UsageError
 from tracereplay.trace.capture import Outcome, program_path
+from tracereplay.trace.capture._family import signal_family
 from tracereplay.trace.capture._interrupt import Interrupt
-from tracereplay.trace.capture._intervals import Intervals
+from tracereplay.trace.capture._intervals import CONTENT, Intervals
 from tracereplay.trace.reduce import Reduction
 from tracereplay.units import format_bytes
 
@@ -69,7 +72,12 @@ def probe() -> None:
 
 
 def record(
-    command: Sequence[str], outcome: Outcome, *, interval: Accesses = 1_000_000, exact_above: Pages = 64
+    command: Sequence[str],
+    outcome: Outcome,
+    interrupt: Interrupt,
+    *,
+    interval: Accesses = 1_000_000,
+    exact_above: Pages = 64,
 ) -> Iterator[pa.RecordBatch]:
     """Rows ``time, page, op, content``, an interval at a time.
 
@@ -84,7 +92,7 @@ def record(
     outcome.page_space = "guest-physical" if ram else "guest-virtual"
     outcome.reduction = {"method": "sad", "exact_above": exact_above}
     intervals = Intervals(kept := Reduction(exact_above))
-    with Interrupt() as interrupt, _running(command, ram, interval) as emulated:
+    with _running(command, ram, interval) as emulated:
         stream = _Stream(emulated, kept, interrupt)
         while stream.reaches_end_of_interval():
             rows = intervals.close(emulated.memory(stream.elsewhere))
@@ -146,21 +154,25 @@ class _Emulated:
         os.write(self._go, b"\0")
 
     def end(self) -> None:
-        """Ask the program to end; by force when asked again after a while."""
+        """Ask the program and what it forked to end; by force when asked again after a while."""
         now = time.monotonic()
         if self._kill_at is None:
             self._kill_at = now + _GRACE_SECONDS
-            self.process.terminate()
+            self._signal(signal.SIGTERM)
         elif now >= self._kill_at:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        """End QEMU, if it has not ended."""
-        self.process.kill()
+        """End QEMU and what it forked, if it has not ended."""
+        self._signal(signal.SIGKILL)
         self.process.wait()
         for descriptor in (self.pipe, self._go, self._memory):
             if descriptor is not None:
                 os.close(descriptor)
+
+    def _signal(self, number: int) -> None:
+        if self.process.poll() is None:
+            signal_family(self.process.pid, number)
 
 
 class _Stream:
@@ -284,7 +296,7 @@ def _fidelity(stream: _Stream, intervals: Intervals, interval: int) -> dict[str,
     said: dict[str, Any] = {
         "raw_accesses": stream.accesses,
         "contents_every": f"{interval} accesses at least",
-        "content": "XXH3-64 of the 4 KiB page at the end of the row's interval; 0 is the zero page",
+        "content": CONTENT,
         "intervals": intervals.count,
         "contents_changed_unexplained": intervals.unexplained,
         "fetches": "one for each execution of a translated block of instructions",

@@ -147,25 +147,33 @@ static char ram_file[4096];
 static char *ram;          /* where QEMU has the guest's memory */
 static uint64_t ram_bytes;
 
+/* The page of the guest's memory that an access has at an address; false if it is a device's or ROM. */
+static bool guest_page(meminfo info, uint64_t address, uint64_t *page)
+{
+    struct qemu_plugin_hwaddr *physical = qemu_plugin_get_hwaddr(info, address);
+    if (!physical || qemu_plugin_hwaddr_is_io(physical))
+        return false;
+    *page = qemu_plugin_hwaddr_phys_addr(physical) >> PAGE_SHIFT;
+    return *page < ram_bytes >> PAGE_SHIFT;
+}
+
+/* QEMU translates addresses for an access across pages before this is called: both are still at hand. */
 static void on_memory(unsigned cpu, meminfo info, uint64_t address, void *data)
 {
     (void)cpu, (void)data;
     if (off)
         return;
     unsigned op = qemu_plugin_mem_is_store(info) ? WRITE : READ;
-    uint64_t first = address >> PAGE_SHIFT;
-    uint64_t last = (address + (1u << qemu_plugin_mem_size_shift(info)) - 1) >> PAGE_SHIFT;
-    if (whole_guest) {
-        struct qemu_plugin_hwaddr *physical = qemu_plugin_get_hwaddr(info, address);
-        if (!physical || qemu_plugin_hwaddr_is_io(physical))
-            return;
-        first = last = qemu_plugin_hwaddr_phys_addr(physical) >> PAGE_SHIFT;
-        if (first >= ram_bytes >> PAGE_SHIFT)
-            return;
+    uint64_t last = address + (1u << qemu_plugin_mem_size_shift(info)) - 1;
+    uint64_t ends[] = {address, last}, pages[2];
+    unsigned crossed = address >> PAGE_SHIFT != last >> PAGE_SHIFT, n = 0;
+    for (unsigned i = 0; i <= crossed; i++) {
+        pages[n] = ends[i] >> PAGE_SHIFT;
+        n += !whole_guest || guest_page(info, ends[i], &pages[n]);
     }
     pthread_mutex_lock(&lock);
-    for (uint64_t page = first; page <= last; page++)
-        access_page(page, op);
+    for (unsigned i = 0; i < n; i++)
+        access_page(pages[i], op);
     pthread_mutex_unlock(&lock);
 }
 

@@ -27,6 +27,7 @@ from tracereplay.errors import CaptureError, UsageError
 from tracereplay.problems import problem
 from tracereplay.trace.capture import Outcome, _ptrace
 from tracereplay.trace.capture._contents import contents
+from tracereplay.trace.capture._family import signal_family
 from tracereplay.trace.capture._interrupt import Interrupt
 from tracereplay.trace.capture._ptrace import Stop
 from tracereplay.trace.capture._userfault import WrittenPages, check_kernel
@@ -71,7 +72,7 @@ def _refused(found: str, expected: str) -> CaptureError:
 
 
 def record(
-    command: Sequence[str], outcome: Outcome, *, interval: Duration = 10_000_000
+    command: Sequence[str], outcome: Outcome, interrupt: Interrupt, *, interval: Duration = 10_000_000
 ) -> Iterator[pa.RecordBatch]:
     """Run ``command`` and yield the pages written in each ``interval``."""
     if interval < _SHORTEST:
@@ -81,7 +82,7 @@ def record(
         )
     outcome.time_unit = "ns"
     outcome.said.update(_FIDELITY, interval_ns=interval)
-    with Interrupt() as interrupt, _started(command) as pid:
+    with _started(command) as pid:
         recording = _Recording(pid, interval, interrupt)
         try:
             yield from recording.batches()
@@ -192,15 +193,15 @@ class _Recording:
                 _ptrace.resume(stop)
 
     def _end_if_asked(self) -> None:
-        """After Ctrl-C: end the program, by force if it does not listen."""
+        """When asked to: end the program and what it forked, by force if it does not listen."""
         if not self._interrupt.asked:
             return
         now = time.monotonic_ns()
         if self._kill_at is None:
             self._kill_at = now + _GRACE_NS
-            os.kill(self._pid, signal.SIGTERM)
+            signal_family(self._pid, signal.SIGTERM)
         elif now >= self._kill_at:
-            os.kill(self._pid, signal.SIGKILL)
+            signal_family(self._pid, signal.SIGKILL)
 
 
 def _is_worth_a_look(stop: Stop, asked: bool) -> bool:
@@ -228,7 +229,7 @@ def _started(command: Sequence[str]) -> Iterator[int]:
     finally:
         with suppress(ChildProcessError):  # its end has been waited for
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            os.kill(pid, signal.SIGKILL)
+            signal_family(pid, signal.SIGKILL)
             while (stop := _ptrace.wait(pid)) and stop.exit_code is None:
                 _ptrace.resume(stop)
 

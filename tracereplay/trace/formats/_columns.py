@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -28,13 +28,14 @@ Refuse = Callable[[int, str, str], NoReturn]
 """Told a row of a table, what was found in it and what was expected."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Columns:
     """Which columns say what an access consists of, by their names; none where the name is empty.
 
     ``address`` (bytes) takes the place of ``page`` where it is named; ``size`` is in the same unit.
     ``time_unit`` is that of the column ``time``.  Numbers in a column that is called ``vm`` are indices, as
-    in a trace; anything else, in whichever column, is the name of a VM.
+    in a trace; anything else, in whichever column, is the name of a VM.  The first row of an import says
+    which of the two they all are.
     """
 
     page: str
@@ -45,6 +46,7 @@ class Columns:
     vm: str
     content: str
     time_unit: str
+    _vms_by_index: bool | None = field(default=None, init=False)
 
     def tell(self, findings: Findings) -> None:
         """What the names alone say of the trace; UsageError for an unknown unit of time."""
@@ -88,7 +90,9 @@ class Columns:
                 case "op":
                     found["op"] = column.mapped(_op, _OP).astype(np.uint8)
                 case "vm":
-                    found["vm"] = column.vms(findings, indices=self.vm == "vm").astype(np.uint16)
+                    if self._vms_by_index is None:
+                        self._vms_by_index = self.vm == "vm" and column.begins_with_a_number()
+                    found["vm"] = column.vms(findings, by_index=self._vms_by_index).astype(np.uint16)
                 case "content":
                     found["content"], found["known"] = column.contents()
         return Records(**found)
@@ -134,13 +138,17 @@ class _Column:
         numbers = self._cast(values, pa.uint64(), f"{_NUMBER}, or nothing")
         return numbers.fill_null(0).to_numpy(), numbers.is_valid().to_numpy(zero_copy_only=False)
 
-    def vms(self, findings: Findings, *, indices: bool) -> Array:
+    def begins_with_a_number(self) -> bool:
+        """Whether the first value is a whole number, negative or not, or a text of one."""
+        kind = self.values.type
+        return pa.types.is_integer(kind) or _cast_whole(self.values[:1].drop_null(), pa.int64()) is not None
+
+    def vms(self, findings: Findings, *, by_index: bool) -> Array:
         """Indices of VMs; those that are new are added to ``findings``."""
-        expected = f"the index of a VM, below {MAX_VMS}, or in all rows a name"
-        values = self._filled(expected)
-        if not indices or not str(values[0]).isdigit():
+        if not by_index:
             return self.mapped(findings.vm, "the name of a VM")
-        numbers = self._cast(values, pa.uint16(), expected).to_numpy()
+        expected = f"the index of a VM, below {MAX_VMS}, or in all rows a name"
+        numbers = self._cast(self._filled(expected), pa.uint16(), expected).to_numpy()
         for index in range(len(findings.vms), int(numbers.max()) + 1):
             findings.vm(f"vm{index}")
         return numbers

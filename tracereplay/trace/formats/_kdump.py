@@ -41,7 +41,10 @@ def is_kdump(head: bytes) -> bool:
 
 
 def kdump(reader: Reader, findings: Findings) -> PagesOfFile:
-    """Pages that a compressed dump holds, in the order of their bytes; 24 bytes for each are in memory."""
+    """Pages that a compressed dump holds, in the order of their bytes.
+
+    In memory are about 40 bytes for each, and before that a byte for each bit of the dump's bitmap.
+    """
     header = reader.read(PAGE)
     if header.startswith(_FLATTENED):
         with _rearranged(reader) as plain:

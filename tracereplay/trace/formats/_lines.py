@@ -26,10 +26,10 @@ MOST_PER_LINE = 4
 MOST_REASONS = 8
 
 _MOST_ROWS = 1 << 18
-_LONGEST_LINE = 1 << 20
 _AT, _ROWS, _LINE, _STATUS = range(4)
 _BLANK, _TAB, _RETURN, _NEWLINE = 32, 9, 13, 10
 _MORE, _FULL, _REFUSED = 0, 1, 2
+_TENTH = (2**64 - 1) // 10
 
 
 class Rows(NamedTuple):
@@ -121,13 +121,14 @@ def hexadecimal(text, i, stop):
 
 
 def decimal(text, i, stop):
-    """(value, where it ends) of a decimal number below 10^19; it ends at ``i`` if there is none."""
+    """(value, where it ends) of a decimal number below 2^64; it ends at ``i`` if there is none."""
     begin = i
     value = np.uint64(0)
     while i < stop and 48 <= text[i] <= 57:
-        if i - begin == 19:
+        digit = np.uint64(np.int64(text[i]) - 48)
+        if value > np.uint64(_TENTH) or (value == np.uint64(_TENTH) and digit > np.uint64(5)):
             return np.uint64(0), begin
-        value = value * np.uint64(10) + np.uint64(np.int64(text[i]) - 48)
+        value = value * np.uint64(10) + digit
         i += 1
     return value, i
 
@@ -202,18 +203,8 @@ def records(
 
 def whole_lines(source: Source) -> Iterator[np.ndarray]:
     """Blocks of text that end with a line's end, as read-only uint8 arrays."""
-    rest = b""
-    for block in source.blocks():
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield np.frombuffer(rest + block[:cut], np.uint8)
-            rest = block[cut:]
-        else:
-            rest += block
-        if len(rest) > _LONGEST_LINE:
-            source.refuse(f"a line of more than {_LONGEST_LINE} bytes", "text; this may be a binary file")
-    if rest:
-        yield np.frombuffer(rest + b"\n", np.uint8)
+    for block in source.whole_lines():
+        yield np.frombuffer(block, np.uint8)
 
 
 def _quoted(text: np.ndarray, at: int) -> str:

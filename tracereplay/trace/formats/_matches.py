@@ -29,20 +29,19 @@ def records(
     ``record`` makes the values of ``columns`` from the groups of ``line``; None leaves the line out (and it
     has counted it).  TraceError names file and line of the first that does not match.
     """
-    found = (
-        made
-        for source in sources
-        for groups in _matches(source, line, expected)
-        if (made := record(*groups)) is not None
-    )
-    while some := list(islice(found, _RECORDS)):
-        values = zip(columns, zip(*some, strict=True), strict=True)
-        yield Records(**{name: np.array(column, _KINDS.get(name, np.uint64)) for name, column in values})
+    for source in sources:
+        found = _made(source, line, record, expected)
+        while some := list(islice(found, _RECORDS)):
+            values = zip(columns, zip(*some, strict=True), strict=True)
+            yield Records(**{name: np.array(column, _KINDS.get(name, np.uint64)) for name, column in values})
 
 
-def _matches(source: Source, line: re.Pattern[str], expected: str) -> Iterator[tuple[Any, ...]]:
+def _made(
+    source: Source, line: re.Pattern[str], record: Callable[..., Sequence[int] | None], expected: str
+) -> Iterator[Sequence[int]]:
     for number, text in source.lines():
         if match := line.fullmatch(text):
-            yield match.groups()
+            if (made := record(*match.groups())) is not None:
+                yield made
         elif text.strip():
             source.refuse_line(number, shown(text.strip()), expected)

@@ -27,7 +27,7 @@ class Records(NamedTuple):
     ``address`` and ``size`` are uint64: bytes, or, of a format that counts in pages (``Findings.blocks``),
     page numbers and pages.  An access of size 0 touches one byte.  ``time`` is uint64 in
     ``Findings.time_unit``, on any origin; ``op`` uint8 (``schema.Op``); ``vm`` uint16 (``Findings.vm``);
-    ``content`` uint64 with ``known`` bool, both or neither: only where each access is within a page.
+    ``content`` uint64 with ``known`` bool, both or neither: of an access within one page, else not kept.
     """
 
     address: Array
@@ -109,22 +109,27 @@ def tables(batches: Iterator[Records], findings: Findings) -> Iterator[pa.Record
             if (values := getattr(records, name)) is not None:
                 columns[name] = _spread(values, of_record)
         if records.content is not None and records.known is not None:
-            content, known = _spread(records.content, of_record), _spread(records.known, of_record)
-            columns["content"] = pa.array(content, pa.uint64(), mask=~known)
+            known = _of_one_page(records.known, of_record, findings)
+            columns["content"] = pa.array(_spread(records.content, of_record), pa.uint64(), mask=~known)
         yield pa.record_batch(columns)
 
 
 def _bounded(batches: Iterator[Records], findings: Findings) -> Iterator[Records]:
     """The same in batches that are not empty and touch few pages at a time, however long their ranges are."""
+    done = 0
     for records in batches:
         if records.size is None or not len(records.address):
             cuts = [0, len(records.address)]
         else:
             pages = records.size // np.uint64(findings.unit)
             if (most := int(pages.max())) > MOST_PAGES:
-                raise TraceError(f"found an access of {most} pages; expected at most {MOST_PAGES}")
+                record = done + int(pages.argmax()) + 1
+                raise TraceError(
+                    f"found an access of {most} pages (record {record}); expected at most {MOST_PAGES}"
+                )
             group = np.cumsum(pages) // np.uint64(_PAGES_AT_ONCE)
             cuts = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(pages)]
+        done += len(records.address)
         for begin, end in pairwise(cuts):
             if begin < end:
                 yield Records._make(None if column is None else column[begin:end] for column in records)
@@ -149,6 +154,17 @@ def pages_touched(records: Records, page_size: int) -> tuple[Array, Array | None
 
 def _spread(values: Array, of_record: Array | None) -> Array:
     return values if of_record is None else values[of_record]
+
+
+def _of_one_page(known: Array, of_record: Array | None, findings: Findings) -> Array:
+    """``known`` of each page, where its record touches no other: one content is not that of several pages."""
+    if of_record is None:
+        return known
+    several = np.bincount(of_record) > 1
+    if left_out := int((known & several).sum()):
+        said, what = findings.said, "contents of several pages at once left out"
+        said[what] = said.get(what, 0) + left_out
+    return (known & ~several)[of_record]
 
 
 class _Clock:

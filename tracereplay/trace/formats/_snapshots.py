@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from tracereplay.errors import UsageError
 from tracereplay.trace.formats._records import Array, Findings, Records
 from tracereplay.trace.schema import Op
 
@@ -23,14 +24,19 @@ class Pages(NamedTuple):
 
 
 def changes(
-    snapshots: Iterable[Iterable[Pages]], findings: Findings, *, interval: int, zeros: bool = True
+    snapshots: Sequence[Iterable[Pages]], findings: Findings, *, interval: int, zeros: bool = True
 ) -> Iterator[Records]:
     """A write for each page that is new in a snapshot or holds something else than in the one before.
 
     A page that a snapshot does not hold any more is a FREE.  ``interval`` is the time between two snapshots
     in ns.  Without ``zeros`` a page exists only once it has held something else than zeros.  Bounded by 12
-    bytes for each page, whatever the number of snapshots.
+    bytes for each page, whatever the number of snapshots.  UsageError if times would be beyond 64 bits.
     """
+    if interval * (len(snapshots) - 1) >= 1 << 64:
+        raise UsageError(
+            f"import: found an interval of {interval} ns between {len(snapshots)} snapshots; expected less "
+            f"than 2^64 ns from the first to the last"
+        )
     findings.fix_page_size(PAGE)
     findings.blocks, findings.time_unit = True, "ns"
     counts: list[dict[str, int]] = []

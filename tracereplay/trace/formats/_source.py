@@ -9,6 +9,7 @@ import lzma
 import os
 import re
 import sys
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ HEAD_BYTES = 1 << 14
 BLOCK_BYTES = 1 << 22
 STANDARD_INPUT = ("-", "/dev/stdin")
 
+_LONGEST_LINE = 1 << 20
+_COMPRESSED_BYTES = 1 << 16
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bz2",
@@ -32,14 +35,17 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\x03\x04": "zip",
 }
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
+# RuntimeError: a zip archive that is encrypted, or compressed in a way that Python has not
+_BROKEN = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
 
 
 class Source:
     """One file (``-`` is standard input), plain or compressed with gzip, bzip2, xz, zstd or zip.
 
     The compression is told by the file's first bytes, not by its name; the members of a zip archive
-    follow each other in name order.  ``progress(done, total)`` hears of bytes of the file as it lies there.
+    follow each other in name order as one file, with one header where there are headers.  Anything but a
+    regular file, such as a pipe, is read once, its beginning ahead.  ``progress(done, total)`` hears of bytes
+    of a regular file as it lies there; ``opened`` is whether anyone has begun to read.
     """
 
     def __init__(
@@ -48,7 +54,8 @@ class Source:
         self.name = os.fspath(path)
         self._progress = progress
         self._file: IO[bytes] | None = None
-        self._standard_input: _Ahead | None = None
+        self._ahead: _Ahead | None = None
+        self.opened = False
 
     def beside(self, path: str | os.PathLike[str]) -> Source:
         """A source over another file, such as one in the directory that this one names."""
@@ -62,19 +69,12 @@ class Source:
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """The decompressed bytes, to be read forward with ``read``."""
-        if self.name in STANDARD_INPUT:
-            if self._standard_input is None:
-                stream = self._decompressed(sys.stdin.buffer)
-                self._standard_input = _Ahead(self.read(stream, HEAD_BYTES), stream)
-            yield cast(IO[bytes], self._standard_input)
+        self.opened = True
+        if self.name in STANDARD_INPUT or not os.path.isfile(self.name):
+            self._ahead = self._ahead or self._read_ahead()
+            yield cast(IO[bytes], self._ahead)
             return
-        try:
-            self._file = Path(self.name).open("rb")  # noqa: SIM115 (closed below)
-        except OSError as problem:
-            raise TraceError(
-                f"cannot be read ({problem.strerror}); check the path and the access", self.name
-            ) from None
-        with self._file:
+        with self._opened() as self._file:
             yield self._decompressed(self._file)
 
     def read(self, stream: IO[bytes], size: int) -> bytes:
@@ -97,16 +97,26 @@ class Source:
             while block := self.read(stream, size):
                 yield block
 
+    def whole_lines(self) -> Iterator[bytes]:
+        """The decompressed text in blocks that end with a line's end, which the last line gets if need be."""
+        rest = b""
+        for block in self.blocks():
+            cut = block.rfind(b"\n") + 1
+            if cut:
+                yield rest + block[:cut]
+                rest = block[cut:]
+            else:
+                rest += block
+            if len(rest) > _LONGEST_LINE:
+                self.refuse(f"a line of more than {_LONGEST_LINE} bytes", "text; this may be a binary file")
+        if rest:
+            yield rest + b"\n"
+
     def lines(self) -> Iterator[tuple[int, str]]:
         """Numbered lines (from 1) without their ends, for formats whose lines need Python to be read."""
-        number, rest = 0, b""
-        for block in self.blocks(1 << 20):
-            *whole, rest = (rest + block).split(b"\n")
-            for line in whole:
-                number += 1
-                yield number, line.decode("utf-8", "replace").rstrip("\r")
-        if rest:
-            yield number + 1, rest.decode("utf-8", "replace").rstrip("\r")
+        lines = (line for block in self.whole_lines() for line in block.split(b"\n")[:-1])
+        for number, line in enumerate(lines, 1):
+            yield number, line.decode("utf-8", "replace").rstrip("\r")
 
     def records(self, dtype: np.dtype[Any], *, skip: int = 0) -> Iterator[np.ndarray]:
         """The bytes after the first ``skip`` as arrays of ``dtype``; TraceError for a cut record."""
@@ -132,6 +142,24 @@ class Source:
         """TraceError for the file as a whole."""
         raise TraceError(f"found {found}; expected {expected}", self.name)
 
+    def _opened(self) -> IO[bytes]:
+        try:
+            return Path(self.name).open("rb")
+        except OSError as problem:
+            raise TraceError(
+                f"cannot be read ({problem.strerror}); check the path and the access", self.name
+            ) from None
+
+    def _read_ahead(self) -> _Ahead:
+        """What can be read only once; its file is closed with this source."""
+        if self.name in STANDARD_INPUT:
+            file: IO[bytes] = sys.stdin.buffer
+        else:
+            file = self._opened()
+            weakref.finalize(self, file.close)
+        stream = self._decompressed(file)
+        return _Ahead(self.read(stream, HEAD_BYTES), stream)
+
     def _decompressed(self, file: IO[bytes]) -> IO[bytes]:
         head = cast(io.BufferedReader, file).peek(6)
         kind = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
@@ -139,9 +167,9 @@ class Source:
             if kind == "gzip":
                 return cast(IO[bytes], gzip.GzipFile(fileobj=file))
             if kind == "bz2":
-                return cast(IO[bytes], bz2.BZ2File(file))
+                return cast(IO[bytes], _Streams(file, bz2.BZ2Decompressor))
             if kind == "xz":
-                return cast(IO[bytes], lzma.LZMAFile(file))
+                return cast(IO[bytes], _Streams(file, lzma.LZMADecompressor))
             if kind == "zstd":
                 return cast(IO[bytes], pa.CompressedInputStream(file, "zstd"))
             if kind == "zip":
@@ -170,21 +198,58 @@ class _Ahead:
         return self._stream.read(size)
 
 
+class _Streams:
+    """Streams of bzip2 or xz one after the other; Python's own files take no notice of what follows them."""
+
+    def __init__(
+        self, file: IO[bytes], decompressor: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+    ) -> None:
+        self._file = file
+        self._next = decompressor
+        self._stream = decompressor()
+
+    def read(self, size: int) -> bytes:
+        while True:
+            compressed = b""
+            if self._stream.eof:
+                compressed = self._stream.unused_data
+                while not (compressed := compressed.lstrip(b"\0")):  # both may be padded with zeros
+                    if not (compressed := self._file.read(_COMPRESSED_BYTES)):
+                        return b""
+                self._stream = self._next()
+            elif self._stream.needs_input:
+                compressed = self._file.read(_COMPRESSED_BYTES)
+                if not compressed:
+                    raise EOFError("its end is missing")
+            if part := self._stream.decompress(compressed, size):
+                return part
+
+
 class _Members:
-    """The members of a zip archive one after the other, as one stream."""
+    """The members of a zip archive one after the other, as one stream.
+
+    Of a text, which is told by its lack of zero bytes, each member ends a line.
+    """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._names = iter(sorted(archive.namelist()))
         self._member: IO[bytes] | None = None
+        self._text = True
+        self._within_line = False
 
     def read(self, size: int) -> bytes:
         while True:
             if self._member is not None and (part := self._member.read(size)):
+                self._text = self._text and b"\0" not in part
+                self._within_line = self._text and not part.endswith(b"\n")
                 return part
             if (name := next(self._names, None)) is None:
                 return b""
             self._member = self._archive.open(name)
+            if self._within_line:
+                self._within_line = False
+                return b"\n"
 
 
 def first_lines(head: bytes, count: int = 10) -> list[bytes]:

@@ -9,6 +9,7 @@ Numbers are decimal or 0x…; blanks around values do not count.  A record is on
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -29,9 +30,8 @@ from tracereplay.trace.formats._source import Source, first_lines
 from tracereplay.trace.schema import COLUMNS, Metadata
 
 SAMPLE = "time,vm,page,op,content"
-CARRIES = frozenset({*COLUMNS, "free"})
+CARRIES = frozenset({*COLUMNS, "free", "fetch"})
 
-_AROUND = " \r"  # not a tab, which may be a delimiter
 _TAB = "tab"
 
 
@@ -42,13 +42,21 @@ class _Form(NamedTuple):
     header: bool
     comment: str
 
+    @property
+    def blanks(self) -> str:
+        """What does not count at the ends of a line."""
+        return " \r" if self.delimiter == "\t" else " \t\r"
+
     def is_comment(self, line: str) -> bool:
         return bool(self.comment) and line.startswith(self.comment)
 
     def fields(self, line: str) -> list[str]:
-        """The fields of one line."""
-        text = line.removeprefix(self.comment)
-        return [field.strip() for field in next(csv.reader([text], delimiter=self.delimiter))]
+        """The fields of one line; csv.Error if it ends within one."""
+        reader = csv.reader([line.removeprefix(self.comment), ""], delimiter=self.delimiter)
+        fields = next(reader)
+        if reader.line_num > 1:
+            raise csv.Error("a quote is not closed")
+        return [field.strip() for field in fields]
 
 
 class _Line(NamedTuple):
@@ -58,7 +66,8 @@ class _Line(NamedTuple):
 
 def looks_like(head: bytes) -> bool:
     """Whether the first line is a header with a column ``page``, such as ``write`` makes."""
-    names = [name.strip(b' "') for name in next(iter(first_lines(head)), b"").split(b",")]
+    header = next(iter(first_lines(head.removeprefix(codecs.BOM_UTF8))), b"")
+    names = [name.strip(b' "') for name in header.split(b",")]
     return len(names) > 1 and b"page" in names
 
 
@@ -84,12 +93,12 @@ def read(
     form = _Form(_character(delimiter), header, comment)
     for source in sources:
         names: list[str] = []
-        for lines in _blocks(source):
-            names = names or _names(lines, form, columns.address or columns.page)
-            chosen = columns.among(names, source.name)
+        for lines in _blocks(source, form):
+            names = names or _names(lines, form, columns.address or columns.page, source)
             records = [line for line in lines if not form.is_comment(line.text)]
             findings.skip(f"lines that begin with {comment}", len(lines) - len(records))
             if records:
+                chosen = columns.among(names, source.name)
                 table = _table(records, names, chosen, form, source)
                 yield columns.records(table, findings, partial(_refuse, source, records))
 
@@ -107,35 +116,49 @@ def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata, *, deli
 def _character(delimiter: str) -> str:
     if delimiter == _TAB:
         return "\t"
-    if len(delimiter.encode()) != 1:
+    if len(delimiter.encode()) != 1 or delimiter in '"\r\n\0':
         raise UsageError(f"csv: delimiter: found {shown(delimiter)}; expected one character, or {_TAB}")
     return delimiter
 
 
-def _blocks(source: Source) -> Iterator[list[_Line]]:
+def _blocks(source: Source, form: _Form) -> Iterator[list[_Line]]:
     """The lines that are not blank, some at a time."""
     before = 0
     for block in whole_lines(source):
-        lines = block.tobytes().decode("utf-8", "replace").split("\n")[:-1]
-        numbered = enumerate(lines, before + 1)
+        text = block.tobytes().decode("utf-8" if before else "utf-8-sig", "replace")
+        lines = [line.strip(form.blanks) for line in text.split("\n")[:-1]]
+        kept = [_Line(n, line) for n, line in enumerate(lines, before + 1) if line]
         before += len(lines)
-        if kept := [_Line(n, line.strip(_AROUND)) for n, line in numbered if line.strip()]:
+        for line in kept:
+            if "\r" in line.text:
+                source.refuse_line(line.number, shown(line.text), "lines that end with \\n or \\r\\n")
+        if kept:
             yield kept
 
 
-def _names(lines: list[_Line], form: _Form, key: str) -> list[str]:
-    """The names of the columns; the header is taken out of ``lines``.
+def _names(lines: list[_Line], form: _Form, key: str, source: Source) -> list[str]:
+    """The names of the columns, none if there are only comments; the header is taken out of ``lines``.
 
     It is the first line that is no comment, or a comment before that with a column ``key``.
     """
     for i, line in enumerate(lines):
-        fields = form.fields(line.text)
+        fields = _fields(line, form, source)
         if form.header and (key in fields or not form.is_comment(line.text)):
             del lines[i]
             return fields
         if not form.is_comment(line.text):
-            break
-    return [str(i) for i in range(1, len(fields) + 1)]
+            return [str(i) for i in range(1, len(fields) + 1)]
+    return []
+
+
+def _fields(line: _Line, form: _Form, source: Source) -> list[str]:
+    """The fields of a line; none of a comment that has no such form."""
+    try:
+        return form.fields(line.text)
+    except csv.Error as problem:
+        if form.is_comment(line.text):
+            return []
+        source.refuse_line(line.number, shown(line.text), f"a record on one line; {problem}")
 
 
 def _table(
@@ -143,6 +166,9 @@ def _table(
 ) -> pa.Table:
     """The columns ``chosen`` (ours → theirs) under our names, as texts without blanks around them."""
     numbers = {ours: str(names.index(theirs)) for ours, theirs in chosen.items()}
+    for line in lines:
+        if '"' in line.text:
+            _fields(line, form, source)
     text = "\n".join(line.text for line in lines).encode()
     bad: list[arrow_csv.InvalidRow] = []
 
@@ -161,9 +187,6 @@ def _table(
             column_types=dict.fromkeys(numbers.values(), pa.string()),
         ),
     )
-    if table.num_rows + len(bad) < len(lines):
-        line = next(line for line in lines if line.text.count('"') % 2)
-        source.refuse_line(line.number, shown(line.text), "a record on one line; a quote is not closed")
     if bad:
         line = lines[bad[0].number - 1]
         found = f"{bad[0].actual_columns} fields: {shown(line.text)}"

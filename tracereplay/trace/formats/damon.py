@@ -29,10 +29,12 @@ SAMPLE = "kdamond.0 4452 [000] 82820.952659: damon:damon_aggregated: target_id=0
 
 _MOST_JSON_BYTES = 1 << 28
 _BATCH_BYTES = 1 << 30
-_EVENT = re.compile(
-    r".*?\s\[\d+\]\s(?:.*?\s)?(?P<seconds>\d{1,9})\.(?P<fraction>\d{6,9}):\s+(?P<name>[\w-]+(?::[\w-]+)?):\s*(?P<said>.*)"
+_WHEN = r".*?\s\[\d+\]\s+(?:.*?\s)??(\d{1,9})\.(\d{6,9}):\s+"
+_AGGREGATED = re.compile(
+    _WHEN + r"damon:damon_aggregated:\s+(?:.*?\s)??"
+    r"target_id=(\d+) nr_regions=(\d{1,9}) (\d{1,19})-(\d{1,19}): (\d{1,9})(?: .*)?"
 )
-_AGGREGATED = re.compile(r".*\btarget_id=(\d+) nr_regions=(\d{1,9}) (\d{1,19})-(\d{1,19}): (\d{1,9})(?: .*)?")
+_EVENT = re.compile(_WHEN + r"([\w-]+(?::[\w-]+)?):\s*(.*)")
 _PERF = re.compile(rb"\sdamon:\w+:\s")
 _LINE = f"an event as perf script prints it, such as {SAMPLE}"
 _RECORD = "records of damo: target_id, snapshots of end_time, regions of start, end, nr_accesses.samples"
@@ -115,7 +117,10 @@ def _records(batch: list[tuple[int, int, int, int]]) -> Records:
 
 
 class _Event(NamedTuple):
-    time: int
+    """One region of a snapshot, as ``perf script`` tells it."""
+
+    seconds: str
+    fraction: str
     target: str
     nr_regions: int
     region: Region
@@ -136,27 +141,33 @@ def _of_perf(source: Source, findings: Findings) -> Iterator[Snapshot]:
 def _events(source: Source, findings: Findings) -> Iterator[_Event]:
     """The ``damon_aggregated`` events; others are counted by name."""
     for number, line in source.lines():
-        if not line.strip():
-            continue
-        event = _EVENT.fullmatch(line)
-        if not event:
-            source.refuse_line(number, shown(line.strip()), _LINE)
-        if event["name"] != "damon:damon_aggregated":
-            findings.skip(f"events {event['name']}")
-            continue
-        said = _AGGREGATED.fullmatch(event["said"])
-        if not said or int(said[3]) >= int(said[4]):
-            source.refuse_line(number, shown(event["said"]), "target_id=… nr_regions=… START-END: ACCESSES")
-        time = int(event["seconds"] + event["fraction"].ljust(9, "0"))
-        target, count, *region = said.groups()
-        yield _Event(time, target, int(count), Region(*map(int, region)))
+        if found := _AGGREGATED.fullmatch(line):
+            seconds, fraction, target, count, start, end, accesses = found.groups()
+            region = Region(int(start), int(end), int(accesses))
+            if region.start < region.end:
+                yield _Event(seconds, fraction, target, int(count), region)
+                continue
+        if line.strip():
+            findings.skip(f"events {_other_event(source, number, line)}")
+
+
+def _other_event(source: Source, number: int, line: str) -> str:
+    """The name of an event that is not ``damon_aggregated``; TraceError for what is none."""
+    event = _EVENT.fullmatch(line)
+    if not event:
+        source.refuse_line(number, shown(line.strip()), _LINE)
+    *_, name, said = event.groups()
+    if name == "damon:damon_aggregated":
+        source.refuse_line(number, shown(said), "target_id=… nr_regions=… START-END: ACCESSES")
+    return name
 
 
 def _continues(events: Sequence[_Event], event: _Event) -> bool:
     """Whether ``event`` is of the snapshot of ``events``, whose regions rise."""
     last = events[-1]
     return (
-        (event.target, event.nr_regions) == (last.target, last.nr_regions)
+        event.target == last.target
+        and event.nr_regions == last.nr_regions
         and len(events) < last.nr_regions
         and event.region.start >= last.region.end
     )
@@ -166,7 +177,8 @@ def _snapshot_of(events: Sequence[_Event], findings: Findings) -> Snapshot:
     first = events[0]
     if len(events) < first.nr_regions:
         findings.said["snapshots that lack regions"] = findings.said.get("snapshots that lack regions", 0) + 1
-    return Snapshot(first.time, first.target, [event.region for event in events])
+    time = int(first.seconds + first.fraction.ljust(9, "0"))
+    return Snapshot(time, first.target, [event.region for event in events])
 
 
 def _of_json(source: Source, findings: Findings) -> Iterator[Snapshot]:
@@ -203,7 +215,7 @@ def _parsed(source: Source) -> list[Any]:
             )
     try:
         records = json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         source.refuse_byte(getattr(problem, "pos", 0), f"no JSON ({problem})", "a whole recording of damo")
     if not isinstance(records, list):
         source.refuse_byte(0, "JSON that is no list", _RECORD)

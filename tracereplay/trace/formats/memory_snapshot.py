@@ -50,7 +50,7 @@ def read(
 ) -> Iterator[Records]:
     """Writes of the pages that changed since the snapshot before, ``interval`` apart; FREE for those gone."""
     findings.page_space = "guest-physical"
-    yield from changes((_pages(s, findings) for s in sources), findings, interval=interval, zeros=zeros)
+    yield from changes([_pages(s, findings) for s in sources], findings, interval=interval, zeros=zeros)
 
 
 def _pages(source: Source, findings: Findings) -> Iterator[Pages]:

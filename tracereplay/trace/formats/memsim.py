@@ -8,6 +8,7 @@ from typing import IO
 
 import numpy as np
 
+from tracereplay.errors import UsageError
 from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats import _lines
 from tracereplay.trace.formats._lines import BAD, blanks, hexadecimal
@@ -20,6 +21,7 @@ CARRIES = frozenset({"page", "op"})
 
 _LINE = re.compile(rb"(0x)?[0-9a-fA-F]{6,16}[ \t]+[RW]")
 _R, _W = 82, 87
+_LAST_BYTE = 2**64 - 1
 
 
 def looks_like(head: bytes) -> bool:
@@ -46,7 +48,13 @@ def line(text, i, stop, rows, n):
 
 def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None:
     """The first byte of each page, in at least eight digits; instruction fetches are reads."""
+    last_page = _LAST_BYTE // metadata.page_size
     for batch in batches:
+        if (page := int(batch.page.max())) > last_page:
+            raise UsageError(
+                f"export: found page {page}; expected at most {last_page}, for an address of 64 bits; "
+                "export page numbers (plain)"
+            )
         address = (batch.page * np.uint64(metadata.page_size)).tolist()
         letters = np.where(batch.op == Op.WRITE, "W", "R").tolist()
         sink.writelines(b"%08x %s\n" % (a, o.encode()) for a, o in zip(address, letters, strict=True))

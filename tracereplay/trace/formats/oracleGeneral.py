@@ -10,7 +10,7 @@ import numpy as np
 from tracereplay.errors import UsageError
 from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats._records import Findings, Records
-from tracereplay.trace.formats._source import Source
+from tracereplay.trace.formats._source import HEAD_BYTES, Source
 from tracereplay.trace.ids import Ids
 from tracereplay.trace.schema import Metadata
 
@@ -24,24 +24,23 @@ _BLOCK = 1 << 16
 
 
 def looks_like(head: bytes) -> bool:
-    """Whether times do not fall, and next accesses are none or later ones, some of them to be seen.
+    """Whether times do not fall, and next accesses are those of the objects in sight, or beyond, or none.
 
-    Those in sight must be of the same object.  Requests are numbered from 1, as libCacheSim does, or from 0.
+    Some must be in sight, or none.  Requests are numbered from 1, as libCacheSim does, or from 0.
     """
     found = np.frombuffer(head, RECORD, len(head) // RECORD.itemsize)
-    if (found["time"][1:] < found["time"][:-1]).any():
-        return False
-    never = np.isin(found["next"], _NEVER)
-    return any(_agree(found, never, first) for first in (1, 0))
+    whole = len(head) == HEAD_BYTES or len(head) == found.nbytes > 0
+    falls = (found["time"][1:] < found["time"][:-1]).any()
+    return whole and not falls and any(_agree(found, first) for first in (1, 0))
 
 
-def _agree(found: np.ndarray, never: np.ndarray, first: int) -> bool:
+def _agree(found: np.ndarray, first: int) -> bool:
     """Whether next accesses fit, if requests are numbered from ``first``."""
-    again = np.flatnonzero(~never)
-    target = found["next"][again] - first
-    in_sight = (target >= 0) & (target < len(found))
-    same = found["object"][target[in_sight]] == found["object"][again[in_sight]]
-    return bool((target > again).all() and same.all() and (never.any() or len(same)))
+    _, objects = np.unique(found["object"], return_inverse=True)
+    in_sight = _next_numbers(objects, first, np.full(len(found), _NEVER[0], np.int64))
+    never = np.isin(found["next"], _NEVER)
+    fits = np.where(in_sight < 0, never | (found["next"] >= first + len(found)), found["next"] == in_sight)
+    return bool(fits.all() and (never.any() or (in_sight >= 0).any()))
 
 
 def read(sources: Sequence[Source], findings: Findings) -> Iterator[Records]:
@@ -57,7 +56,7 @@ def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None
     """A request a row, of objects of a page's size; next accesses count requests from 1.
 
     Times in ns become whole seconds, others stay the counts that they are.  Memory: 8 bytes a page of the
-    trace, whatever its length.
+    trace and the table of its pages (``trace.ids``), whatever its length.
     """
     unit = NANOSECONDS if metadata.time_unit == "ns" else np.uint64(1)
     ids = Ids()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from tracereplay.catalog import Text
 from tracereplay.errors import TraceError
+from tracereplay.problems import shown
 from tracereplay.trace.formats._columns import Columns
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import BLOCK_BYTES, Source
@@ -55,7 +56,11 @@ def read(
         with _opened(source) as file:
             if METADATA_KEY in (file.metadata.metadata or {}):
                 source.refuse("a trace", "another tool's file; a trace can be used as it is")
-            chosen = columns.among(file.schema_arrow.names, source.name)
+            schema = file.schema_arrow
+            chosen = columns.among(schema.names, source.name)
+            for name in chosen.values():
+                if pa.types.is_nested(kind := schema.field(name).type):
+                    source.refuse(f"column {shown(name)} of {kind}", "one number or text a row")
             row = 0
             for batch in file.iter_batches(BATCH_ROWS, columns=list(chosen.values()), use_threads=False):
                 table = pa.table([batch.column(theirs) for theirs in chosen.values()], list(chosen))
@@ -75,7 +80,7 @@ def _opened(source: Source) -> Iterator[pq.ParquetFile]:
             yield pq.ParquetFile(
                 file, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True
             )
-        except (pa.ArrowException, OSError) as problem:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
             why = (str(problem).splitlines() or [""])[0]
             raise TraceError(f"damaged or cut off ({why}); copy or make it again", source.name) from None
 

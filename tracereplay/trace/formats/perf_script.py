@@ -5,9 +5,9 @@ Made by ``perf record -e page-faults -c 1 -d CMD`` (or ``perf mem record CMD``),
 perf script shows by itself; what follows the address is not kept.  Of ``perf mem``, loads read and stores
 write; with ``-F +phys_addr`` at the end, ``perf-script:physical=true`` takes the physical address.
 
-A page fault is no access: only the first touches of pages are seen, and ``source["recorded"]`` says so.
-Samples of memory accesses are some of the accesses.  A process that starts another program is another VM
-from there on, since its memory is new; threads belong to their process.
+A page fault is no access: only the first touches of pages are seen.  Samples of memory accesses are some
+of the accesses.  ``source["fidelity"]`` says which of the two there are.  A process that starts another
+program is another VM from there on, since its memory is new; threads belong to their process.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def read(sources: Sequence[Source], findings: Findings, *, physical: Flag = Fals
     findings.time_unit = "ns"
     findings.page_space = "guest-physical" if physical else "guest-virtual"
     processes: dict[str, int] = {}
+    fidelity: list[str] = []
 
     def record(
         comm: str,
@@ -67,7 +68,9 @@ def read(sources: Sequence[Source], findings: Findings, *, physical: Flag = Fals
         if not fault and int(address, 16) == 0:
             findings.skip("samples without an address")
             return None
-        findings.said["fidelity"] = _FAULTS if fault else _SAMPLES
+        if (kind := _FAULTS if fault else _SAMPLES) not in fidelity:
+            fidelity.append(kind)
+            findings.said["fidelity"] = "; ".join(fidelity)
         if pid not in processes or tid in (None, pid):
             processes[pid] = findings.vm(f"{comm}-{pid}")
         time = int(seconds) * 10**9 + int(rest.ljust(9, "0"))

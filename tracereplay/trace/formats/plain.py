@@ -16,7 +16,7 @@ from tracereplay.trace.schema import Metadata
 SAMPLE = "2819"
 CARRIES = frozenset({"page"})
 
-_LINE = re.compile(rb"[0-9]{1,19}|\*")
+_LINE = re.compile(rb"[0-9]{1,20}|\*")
 _STAR = 42
 
 

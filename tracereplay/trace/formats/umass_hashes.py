@@ -2,8 +2,9 @@
 
 Documented (readme of the traces): text with the operating system and the processes, then the hashes, one
 after the other, 32 bits each, to the end, or to a Bloom filter that some files end in.  Assumed: the text
-ends with the last line before the first byte that is no text; hashes are little-endian and in page order.
-Where this is wrong, ``header`` gives the bytes before the first hash and ``pages`` the number of hashes.
+ends with the last line before the first byte that is no text, which is among the first 4 MiB; hashes are
+little-endian and in page order.  Where this is wrong, ``header`` gives the bytes before the first hash and
+``pages`` the number of hashes.
 
 The zero page's hash is not documented.  ``zero`` names it (the commonest content, as a rule); without
 it zero pages are shared like any others but not told apart.
@@ -60,7 +61,7 @@ def read(
     ``header`` 0: found by the rule above; ``pages`` 0: to the end of the file.
     """
     findings.page_space = "guest-physical"
-    snapshots = (_pages(source, findings, header, pages, zero) for source in sources)
+    snapshots = [_pages(source, findings, header, pages, zero) for source in sources]
     yield from changes(snapshots, findings, interval=interval)
 
 
@@ -84,13 +85,20 @@ def _pages(source: Source, findings: Findings, header: int, most: int, zero: int
 
 def _after_text(source: Source, findings: Findings, header: int) -> Iterator[bytes]:
     """The blocks of a file without its first ``header`` bytes; 0: without the text it begins with."""
-    blocks = source.blocks()
-    first = next(blocks, b"")
-    if not header and (binary := _NO_TEXT.search(first)):
-        header = first.rfind(b"\n", 0, binary.start()) + 1
-    findings.said.setdefault("header_bytes", []).append(header)
-    yield first[header:]
-    yield from blocks
+    for index, block in enumerate(source.blocks()):
+        if not index:
+            header = header or _text_bytes(source, block)
+            findings.said.setdefault("header_bytes", []).append(header)
+        yield block[header:]
+        header = max(0, header - len(block))
+
+
+def _text_bytes(source: Source, first: bytes) -> int:
+    """Bytes of the whole lines before the first byte of ``first`` that is no text."""
+    binary = _NO_TEXT.search(first)
+    if not binary:
+        source.refuse(f"nothing but text in the first {len(first)} bytes", "hashes after it; or give header")
+    return first.rfind(b"\n", 0, binary.start()) + 1
 
 
 def _contents(hashes: Array, zero: int | None) -> Array:

@@ -68,8 +68,10 @@ def read(sources: Sequence[Source], findings: Findings, *, objects: Flag = False
         at = 0
         for found in source.records(_LAYOUTS[version]):
             _check_version(source, found, version, at)
+            op = operations(found["command"], _OPS, findings, "SCSI commands")
+            _check_bounds(source, found, op != LEFT_OUT, at)
             at += found.nbytes
-            yield _records(found, findings, objects)
+            yield _records(found[op != LEFT_OUT], op[op != LEFT_OUT], objects)
 
 
 def _first_two(head: bytes, version: int) -> np.ndarray:
@@ -98,11 +100,19 @@ def _check_version(source: Source, found: np.ndarray, version: int, at: int) -> 
         )
 
 
-def _records(found: np.ndarray, findings: Findings, objects: bool) -> Records:
+def _check_bounds(source: Source, found: np.ndarray, kept: np.ndarray, at: int) -> None:
+    """TraceError for a read or write whose first byte or time in ns is beyond 64 bits."""
+    for name, unit in (("sector", _SECTOR), ("time", _NANOSECONDS)):
+        most = np.uint64(2**64 - 1) // unit
+        beyond = np.flatnonzero(kept & (found[name] > most))
+        if len(beyond):
+            record = int(beyond[0])
+            offset = at + record * found.dtype.itemsize
+            source.refuse_byte(offset, f"a record of {name} {found[name][record]}", f"at most {most}")
+
+
+def _records(found: np.ndarray, op: np.ndarray, objects: bool) -> Records:
     """Reads and writes as accesses."""
-    op = operations(found["command"], _OPS, findings, "SCSI commands")
-    kept = op != LEFT_OUT
-    found, op = found[kept], op[kept]
     time = found["time"] * _NANOSECONDS
     if objects:
         return Records(found["sector"].copy(), op=op, time=time)
