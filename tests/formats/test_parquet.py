@@ -54,17 +54,6 @@ def test_numbers_are_indices_of_vms_by_their_type(tmp_path):
     """A column of integers called vm, in all batches and files; of another name they are names."""
     one, two = parquet(page=[1, 2], vm=pa.array([2, 0], pa.uint64())), parquet(page=[3], vm=["1"])
     assert imported(tmp_path, "parquet", one, two)[1]["vm"] == [2, 0, 1]
-    assert (
-        imported(
-            tmp_path,
-            "parquet",
-            parquet(page=pa.array([], pa.int64()), vm=pa.array([], pa.string())),
-            parquet(page=[3], vm=["b"]),
-        )[0]
-        .vms[0]
-        .name
-        == "b"
-    )
     metadata, _ = imported(tmp_path, "parquet:vm=pid", parquet(page=[1], pid=[-1]))
     assert [vm.name for vm in metadata.vms] == ["-1"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,6 +72,8 @@ def capture(
         raise UsageError("capture: expected -o FILE and a command, as in: capture -o t.parquet -- sort file")
     if writes and qemu:
         raise UsageError("capture: found --writes and --qemu; expected one of them")
+    if sys.stderr.isatty() and not (writes or qemu):
+        say("every access is recorded, thousands of times slower; Ctrl-C keeps what there is", quiet=quiet)
     given = {"interval": interval, "exact_above": exact_above}
     found = home.capture(
         command,

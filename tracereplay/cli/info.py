@@ -52,6 +52,7 @@ def _trace_text(found: dict[str, Any]) -> Any:
     facts = {
         "trace": found["name"],
         "recorded by": source.get("tool") or "not said",
+        **_fidelity(source),
         "rows": f"{found['rows']:,} in {found['row_groups']} row group{'s' * (found['row_groups'] != 1)}; "
         f"{format_bytes(found['bytes'])}, "
         f"{found['bytes_per_row']:.2f} bytes a row",
@@ -83,3 +84,17 @@ def _time_text(found: dict[str, Any]) -> str:
         return "not in order"
     first, last = found["time_range"]
     return f"{first:,} to {last:,} {found['time_unit']}"
+
+
+def _fidelity(source: dict[str, Any]) -> dict[str, str]:
+    """What the recorder or importer says of how faithful the trace is."""
+    said = {
+        key: source[key] for key in ("fidelity", "sees", "children", "columns left out") if source.get(key)
+    }
+    if source.get("sampled"):
+        said["sampled"] = "yes: the rows are a sample of what was accessed"
+    if source.get("interrupted"):
+        said["interrupted"] = "yes: the program was ended before its end"
+    elif source.get("exit_code"):
+        said["program"] = f"failed with exit code {source['exit_code']}"
+    return {key: str(value) for key, value in said.items()}

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from rich.text import Text
 
 from tracereplay.analysis.heat import Heat
+from tracereplay.analysis.heat import heat as heat_of
 from tracereplay.report.style import INK, SEQUENTIAL, WIDTH, panel, quantity, settings
 from tracereplay.units import format_bytes, format_count
 
@@ -25,8 +26,12 @@ _NEAR = 1 / 20
 """Labels of pages stand at least so much of the height apart."""
 
 
-def heatmap(heat: Heat) -> Figure:
-    """Rows by page and time as a figure, on a logarithmic scale of colours; cells without rows stay blank."""
+def heatmap(source: object) -> Figure:
+    """Rows by page and time as a figure, on a logarithmic scale of colours; cells without rows stay blank.
+
+    ``source`` is a Heat, or a trace (anything ``open_trace`` takes), of which it shows the first VM.
+    """
+    heat = source if isinstance(source, Heat) else heat_of(source)
     with settings():
         x = f"time, {_time_name(heat)}\n{_cell(heat)}; pages that are never touched are left out"
         figure, axes = panel(_title(heat), x, "page number", size=(WIDTH, _HEIGHT))

@@ -134,6 +134,10 @@ def export_trace(
     TraceError and OutputError as ``write_trace``; UsageError: no such format or VM.
     """
     target = check_target(target, force=force)
+    if target.suffix in (".gz", ".bz2", ".xz", ".zst", ".zip"):
+        raise UsageError(
+            f"export: found {target}; expected another ending: what is written is not compressed"
+        )
     trace = open_trace(source)
     try:
         kind, given = formats.parse_for_writing(format, parameters)

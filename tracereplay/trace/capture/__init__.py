@@ -82,8 +82,9 @@ def capture(
     UsageError: no such recorder, wrong parameters.
     """
     target = check_target(target, force=force)
-    if not command:
-        raise UsageError("capture: found no command; expected a program and its arguments")
+    if not command or isinstance(command, str):
+        found = "a text" if command else "no command"
+        raise UsageError(f"capture: found {found}; expected a list: a program and its arguments")
     try:
         kind, given = _CATALOG.parse(recorder, parameters)
     except ValueError as error:

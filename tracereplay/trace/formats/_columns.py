@@ -57,8 +57,8 @@ class Columns:
         findings.blocks = not self.address
         findings.time_unit = "ns" if self.time_unit in DECIMALS else self.time_unit
 
-    def among(self, names: Iterable[str], file: str) -> dict[str, str]:
-        """Ours → theirs; UsageError if one that was named, or the page, is missing."""
+    def among(self, names: Iterable[str], file: str, findings: Findings) -> dict[str, str]:
+        """Ours → theirs; UsageError if one that was named, or the page, is missing; others are left out."""
         known = tuple(names)
         place = "address" if self.address else "page"
         found = {}
@@ -73,6 +73,8 @@ class Columns:
                     one_of(name, known)
                 except ValueError as error:
                     raise UsageError(f"{file}: column {ours}: {error}; say which: {ours}=NAME") from None
+        if left_out := [name for name in known if name not in found.values()]:
+            findings.said["columns left out"] = ", ".join(map(shown, left_out))
         return found
 
     def records(self, table: pa.Table, findings: Findings, refuse: Refuse) -> Records:

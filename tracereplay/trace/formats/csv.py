@@ -98,7 +98,7 @@ def read(
             records = [line for line in lines if not form.is_comment(line.text)]
             findings.skip(f"lines that begin with {comment}", len(lines) - len(records))
             if records:
-                chosen = columns.among(names, source.name)
+                chosen = columns.among(names, source.name, findings)
                 table = _table(records, names, chosen, form, source)
                 yield columns.records(table, findings, partial(_refuse, source, records))
 
@@ -126,14 +126,20 @@ def _blocks(source: Source, form: _Form) -> Iterator[list[_Line]]:
     before = 0
     for block in whole_lines(source):
         text = block.tobytes().decode("utf-8" if before else "utf-8-sig", "replace")
-        lines = [line.strip(form.blanks) for line in text.split("\n")[:-1]]
-        kept = [_Line(n, line) for n, line in enumerate(lines, before + 1) if line]
+        lines = text.split("\n")[:-1]
+        numbered = enumerate(lines, before + 1)
         before += len(lines)
-        for line in kept:
-            if "\r" in line.text:
-                source.refuse_line(line.number, shown(line.text), "lines that end with \\n or \\r\\n")
-        if kept:
+        blanks = form.blanks
+        if kept := [_Line(n, stripped) for n, line in numbered if (stripped := line.strip(blanks))]:
+            _refuse_returns(kept, source)
             yield kept
+
+
+def _refuse_returns(lines: list[_Line], source: Source) -> None:
+    """TraceError for a line with a carriage return inside, which others take for a line's end."""
+    for number, text in lines:
+        if "\r" in text:
+            source.refuse_line(number, shown(text), "lines that end with \\n or \\r\\n")
 
 
 def _names(lines: list[_Line], form: _Form, key: str, source: Source) -> list[str]:
@@ -166,9 +172,6 @@ def _table(
 ) -> pa.Table:
     """The columns ``chosen`` (ours → theirs) under our names, as texts without blanks around them."""
     numbers = {ours: str(names.index(theirs)) for ours, theirs in chosen.items()}
-    for line in lines:
-        if '"' in line.text:
-            _fields(line, form, source)
     text = "\n".join(line.text for line in lines).encode()
     bad: list[arrow_csv.InvalidRow] = []
 
@@ -187,6 +190,11 @@ def _table(
             column_types=dict.fromkeys(numbers.values(), pa.string()),
         ),
     )
+    # a quote that is not closed takes the lines after it into its record; at the end there are none
+    whole = table.num_rows + len(bad) == len(lines)
+    for line in lines[-1:] if whole else lines:
+        if '"' in line.text:
+            _fields(line, form, source)
     if bad:
         line = lines[bad[0].number - 1]
         found = f"{bad[0].actual_columns} fields: {shown(line.text)}"

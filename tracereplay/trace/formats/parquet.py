@@ -57,7 +57,7 @@ def read(
             if METADATA_KEY in (file.metadata.metadata or {}):
                 source.refuse("a trace", "another tool's file; a trace can be used as it is")
             schema = file.schema_arrow
-            chosen = columns.among(schema.names, source.name)
+            chosen = columns.among(schema.names, source.name, findings)
             for name in chosen.values():
                 if pa.types.is_nested(kind := schema.field(name).type):
                     source.refuse(f"column {shown(name)} of {kind}", "one number or text a row")
