@@ -170,3 +170,12 @@ def test_compare_refuses(command, runs, tmp_path, files, case):
     assert message in done.err
     assert done.err.count("\n") == 1
     assert files() == before
+
+
+def test_a_report_with_a_vm_that_is_idle(command, tmp_path):
+    """A VM without rows has no heat, working set or miss ratios; the others have."""
+    vms = [{"name": "busy"}, {"name": "idle"}]
+    tr.write_trace(tmp_path / "t.parquet", {"page": [1, 2, 1, 3], "vm": [0, 0, 0, 0]}, vms=vms)
+    assert command("replay", "t.parquet", "-o", "run", "-q").code == 0
+    done = command("report", "run", "-o", "r.html")
+    assert (done.code, (tmp_path / "r.html").exists()) == (0, True)

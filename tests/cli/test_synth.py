@@ -70,7 +70,10 @@ REFUSED = {
         2,
         'synth: found "pages"; expected parameter=value; the parameters of loop: pages',
     ),
-    ("loop:pages=0", "-o", "t"): (2, "synth: pages: found 0; expected at least 1\n"),
+    ("loop:pages=0", "-o", "t"): (
+        2,
+        "synth: pages: found 0; expected at least 1 and at most 281474976710656\n",
+    ),
     ("loop", "-o", "no/t"): (3, "no/t: no directory no to write to"),
 }
 

@@ -29,6 +29,13 @@ WASTE = (
     "overwriting it."
 )
 VERDICTS = {
+    "paged out for good": (
+        ended({"accesses": 7, "swapped": 3}),
+        [
+            "Nothing but the accesses themselves took time.",
+            "The hypervisor paged out memory, and never had to read any of it back.",
+        ],
+    ),
     "nothing happened": (ended({"accesses": 7}), ["Nothing but the accesses themselves took time.", FITS]),
     # 1 × 10 and 1 × 100 of 1,000 accesses at 1 ns each
     "running costs the most": (

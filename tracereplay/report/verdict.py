@@ -51,6 +51,8 @@ def _host(result: Result) -> list[str]:
     """What the hypervisor's paging was for."""
     t = result.totals
     faults, fills = t["host_major_faults"], t["stale_reads"] + t["false_reads"]
+    if not faults and (t["host_swap_writes"] or t["avoided_fill_reads"] or t["swapped"]):
+        return ["The hypervisor paged out memory, and never had to read any of it back."]
     if not faults:
         return ["The hypervisor never had to read a page back: it had memory enough for these guests."]
     said = []

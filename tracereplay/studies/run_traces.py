@@ -228,8 +228,9 @@ def heat(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
 
 
 def _driven(result: Result, traces: Mapping[str, Trace]) -> Iterator[dict[str, Any]]:
-    """The run's VMs whose trace can be read."""
-    return (vm for vm in result.machine["vms"] if vm["trace"] in traces)
+    """The run's VMs that touched memory and whose trace can be read."""
+    touches = result.vms["accesses"] - result.vms["frees"]
+    return (vm for vm in result.machine["vms"] if vm["trace"] in traces and touches[vm["name"]] > 0)
 
 
 TABLES: Mapping[str, Callable[[Result, Mapping[str, Trace]], pd.DataFrame]] = {
