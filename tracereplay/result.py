@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -182,7 +183,7 @@ class Result:
         from tracereplay.report.names import vm_table
 
         table, _ = vm_table(self, "tracereplay")
-        notes = "".join(f"<p>{_escaped(w)}</p>" for w in self.warnings)
+        notes = "".join(f"<p>{escape(w, quote=False)}</p>" for w in self.warnings)
         return f"{table.map(shown).to_html()}{notes}"
 
     def __repr__(self) -> str:
@@ -348,7 +349,3 @@ def _put_in_place(draft: Path, target: Path) -> None:
         old.replace(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

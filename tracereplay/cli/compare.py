@@ -44,7 +44,8 @@ def compare(
         HTML file to write as well.
     """
     from tracereplay.report.differences import differences_table, write_page
-    from tracereplay.studies.compare import ALL_VMS, broken, parse_limit, settings, unmatched
+    from tracereplay.report.names import ALL_VMS
+    from tracereplay.studies.compare import broken, parse_limit, settings, unmatched
     from tracereplay.studies.compare import compare as differences
 
     limits = [parse_limit(text) for text in fail_if or []]

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from tracereplay.files import appearing, check_target
 from tracereplay.report import markup
+from tracereplay.report.names import ALL_VMS
 from tracereplay.report.table import plain_table
-from tracereplay.studies.compare import ALL_VMS
 from tracereplay.units import format_count
 
 MOST_SETTINGS = 10

@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -281,10 +282,8 @@ def svg(figure: Figure, name: str, title: str, description: str) -> str:
     text = re.sub(re.escape(RULE), "var(--rule)", text, flags=re.IGNORECASE)
     head, rest = text.split(">", 1)
     said = {"title": title, "desc": description}
-    labels = "".join(f'<{tag} id="{name}-{tag}">{_escaped(words)}</{tag}>' for tag, words in said.items())
+    labels = "".join(
+        f'<{tag} id="{name}-{tag}">{escape(words, quote=False)}</{tag}>' for tag, words in said.items()
+    )
     role = f'role="img" aria-labelledby="{name}-title {name}-desc" style="stroke-linejoin: round"'
     return f"{head} {role}>{labels}{rest}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tracereplay.report.names import ALL_VMS
 from tracereplay.units import format_bytes, format_count, format_duration_ns
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _by_counter(result: Result, longest_name: int) -> Table:
     """Counters that are not zero everywhere, a column per VM and one for all."""
     table = plain_table()
     table.add_column("")
-    for name in (*result.vms.index, "all VMs"):
+    for name in (*result.vms.index, ALL_VMS):
         table.add_column(_clipped(str(name), longest_name), justify="right", no_wrap=True)
     for title, names in SECTIONS.items():
         shown = [n for n in names if n in _ALWAYS or (result.vms[n] != 0).any()]
@@ -125,7 +126,7 @@ def _by_vm(result: Result, longest_name: int, shown: Callable[[int], str]) -> Ta
         table.add_row(_clipped(str(name), longest_name), *cells, format_duration_ns(int(row["estimated_ns"])))
     table.add_section()
     sums = [shown(int(result.vms[key].sum())) for key in _KEY_COLUMNS]
-    table.add_row("all VMs", *sums, format_duration_ns(result.estimated_ns))
+    table.add_row(ALL_VMS, *sums, format_duration_ns(result.estimated_ns))
     return table
 
 

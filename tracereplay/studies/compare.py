@@ -15,10 +15,10 @@ import pandas as pd
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.errors import UsageError
 from tracereplay.problems import one_of, shown
+from tracereplay.report.names import ALL_VMS
 from tracereplay.result import Result
 
 QUANTITIES = (*COUNTER_NAMES, *GAUGE_NAMES, "estimated_ns")
-ALL_VMS = "all VMs"
 _RESAMPLES = 10_000
 _LEVEL = 0.95
 

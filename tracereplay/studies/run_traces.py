@@ -84,9 +84,10 @@ def figure_data(result: Result, kind: str) -> pd.DataFrame:
     ResultError when the run has no such figure: says why, and what to run instead.
     """
     needs = figures.needs(kind)
-    tables = extras(result, only=needs) if needs else {}
-    if needs and not tables:
-        why = "; ".join(sources(result).warnings)
+    found = sources(result) if needs else None
+    tables = extras_from(result, found, only=needs) if found is not None else {}
+    if found is not None and not tables:
+        why = "; ".join(found.warnings)
         raise ResultError(f"no figure {kind}: it reads the run's traces, and none is there to read: {why}")
     data = figures.data(kind, result, tables)
     if data is None:
