@@ -56,4 +56,11 @@ def refused(tmp_path: Path, format: str, *contents: bytes, **options: Any) -> st
         imported(tmp_path, format, *contents, **options)
     left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("source")}
     assert left == set(), left
+    assert not open_files(tmp_path), "while the error is still held"
     return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def open_files(folder: Path) -> set[str]:
+    """Files in ``folder`` that this process holds open, where the system tells."""
+    held = (os.path.realpath(link) for link in Path("/proc/self/fd").glob("*"))
+    return {path for path in held if path.startswith(f"{folder}/")}

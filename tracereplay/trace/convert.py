@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -55,31 +56,32 @@ def import_trace(
         raise UsageError(f"import: found a page size of {page_size} bytes; expected 1 to 2^64 - 1")
     target = check_target(target, force=force)
     listed = [source] if isinstance(source, str | os.PathLike) else list(source)
-    sources = [Source(path, progress) for path in listed]
-    if not sources:
+    if not listed:
         raise UsageError("import: found no source; expected at least one file, or - for standard input")
-    kind, given = _chosen(format, parameters, sources)
-    findings = Findings(page_size)
-    rows = tables(formats.get(kind).read(sources, findings, **given), findings)
+    with ExitStack() as files:
+        sources = [files.enter_context(Source(path, progress)) for path in listed]
+        kind, given = _chosen(format, parameters, sources)
+        findings = Findings(page_size)
+        rows = tables(formats.get(kind).read(sources, findings, **given), findings)
 
-    def said() -> MetadataFields:
-        names = findings.vms or (name or _stem(sources[0]),)
-        return {
-            "page_size": findings.page_size,
-            "time_unit": findings.time_unit,
-            "page_space": findings.page_space,
-            "vms": [{"name": vm, "family": findings.families.get(vm, family)} for vm in names],
-            "source": {
-                "tool": f"tracereplay import {kind}",
-                "version": __version__,
-                "files": [Path(s.name).name for s in sources],
-                "parameters": given,
-                "skipped": dict(findings.skipped),
-                **findings.said,
-            },
-        }
+        def said() -> MetadataFields:
+            names = findings.vms or (name or _stem(sources[0]),)
+            return {
+                "page_size": findings.page_size,
+                "time_unit": findings.time_unit,
+                "page_space": findings.page_space,
+                "vms": [{"name": vm, "family": findings.families.get(vm, family)} for vm in names],
+                "source": {
+                    "tool": f"tracereplay import {kind}",
+                    "version": __version__,
+                    "files": [Path(s.name).name for s in sources],
+                    "parameters": given,
+                    "skipped": dict(findings.skipped),
+                    **findings.said,
+                },
+            }
 
-    return write_recorded(target, _blamed(rows, sources), said, force=force)
+        return write_recorded(target, _blamed(rows, sources), said, force=force)
 
 
 def _blamed(rows: Iterator[pa.RecordBatch], sources: Sequence[Source]) -> Iterator[pa.RecordBatch]:

@@ -9,11 +9,10 @@ import lzma
 import os
 import re
 import sys
-import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
@@ -45,7 +44,8 @@ class Source:
     The compression is told by the file's first bytes, not by its name; the members of a zip archive
     follow each other in name order as one file, with one header where there are headers.  Anything but a
     regular file, such as a pipe, is read once, its beginning ahead.  ``progress(done, total)`` hears of bytes
-    of a regular file as it lies there; ``opened`` is whether anyone has begun to read.
+    of a regular file as it lies there; ``opened`` is whether anyone has begun to read.  Used in ``with``, it
+    closes its files at the end even if a reader was left in the middle.
     """
 
     def __init__(
@@ -55,11 +55,18 @@ class Source:
         self._progress = progress
         self._file: IO[bytes] | None = None
         self._ahead: _Ahead | None = None
+        self._files = ExitStack()
         self.opened = False
 
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._files.close()
+
     def beside(self, path: str | os.PathLike[str]) -> Source:
-        """A source over another file, such as one in the directory that this one names."""
-        return Source(path, self._progress)
+        """A source over another file, such as one in the directory that this one names; closed with it."""
+        return self._files.enter_context(Source(path, self._progress))
 
     def head(self) -> bytes:
         """The first decompressed bytes, at most HEAD_BYTES; they are not used up."""
@@ -75,6 +82,7 @@ class Source:
             yield cast(IO[bytes], self._ahead)
             return
         with self._opened() as self._file:
+            self._files.callback(self._file.close)
             yield self._decompressed(self._file)
 
     def read(self, stream: IO[bytes], size: int) -> bytes:
@@ -152,11 +160,8 @@ class Source:
 
     def _read_ahead(self) -> _Ahead:
         """What can be read only once; its file is closed with this source."""
-        if self.name in STANDARD_INPUT:
-            file: IO[bytes] = sys.stdin.buffer
-        else:
-            file = self._opened()
-            weakref.finalize(self, file.close)
+        standard = self.name in STANDARD_INPUT
+        file = sys.stdin.buffer if standard else self._files.enter_context(self._opened())
         stream = self._decompressed(file)
         return _Ahead(self.read(stream, HEAD_BYTES), stream)
 
