@@ -13,7 +13,7 @@ import numpy as np
 
 from tracereplay import policies
 from tracereplay.core import _jit, rng
-from tracereplay.core.hooks import host_hit, host_insert, host_victim
+from tracereplay.core.hooks import host_expect, host_hit, host_insert, host_victim
 from tracereplay.trace.feed import ahead
 from tracereplay.trace.ids import Ids
 from tracereplay.trace.reader import Trace
@@ -70,6 +70,7 @@ def access_all(s, pages, writes, hit_on_load):
 def bring_in(s, page):
     """Bring in a page; once all frames are used, in place of the policy's victim, which is returned."""
     left = np.int64(ABSENT)
+    host_expect(s.policy, 0, page)
     if s.used[0] < s.page_of.shape[0]:
         slot = s.used[0]
         s.used[0] += 1

@@ -16,7 +16,7 @@ from tracereplay.core.counters import (
     STALE_READS,
     UNTRACED_WRITES,
 )
-from tracereplay.core.hooks import guest_hit, guest_insert, guest_remove, guest_victim
+from tracereplay.core.hooks import guest_expect, guest_hit, guest_insert, guest_remove, guest_victim
 from tracereplay.core.host import host_touch, release_backing
 from tracereplay.core.state import (
     COPY,
@@ -58,6 +58,7 @@ def access(s, vm, page, op, content):
 
 def fault_in(s, vm, page, where, kind, content):
     """Guest fault on a page that is ``where``: NEVER touched or IN_SWAP; return the PPN it gets."""
+    guest_expect(s.guest_policy, vm, page)
     ppn = take_ppn(s, vm)
     flags = COPY
     cause = STALE_READS

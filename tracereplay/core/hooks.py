@@ -21,6 +21,10 @@ def guest_prefetch(state, pool, slot):
     raise NotImplementedError
 
 
+def guest_expect(state, pool, page):
+    """``page`` = dense id of the page that the next insert brings."""
+
+
 def guest_hit(state, pool, slot):
     raise NotImplementedError
 
@@ -36,6 +40,10 @@ def guest_victim(state, pool):
 def host_insert(state, pool, slot):
     """Policy of the host: ``slot`` = MPN, one pool 0."""
     raise NotImplementedError
+
+
+def host_expect(state, pool, page):
+    """``page`` = the PPN that the next insert backs."""
 
 
 def host_hit(state, pool, slot):

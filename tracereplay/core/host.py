@@ -15,6 +15,7 @@ from tracereplay.core.counters import (
 )
 from tracereplay.core.hooks import (
     drop_mapping,
+    host_expect,
     host_hit,
     host_insert,
     host_remove,
@@ -81,6 +82,7 @@ def fault(s, vm, ppn, mpn, kind, cause):
 
 def back(s, vm, ppn, flags):
     """Map ``ppn`` to a private frame taken for it; return the frame."""
+    host_expect(s.host_policy, 0, ppn)
     if s.n_free_frames[0] == 0:
         reclaim(s)
     s.n_free_frames[0] -= 1

@@ -52,12 +52,19 @@ def prefetch(state, pool, slot):
         first_prefetch(state.first, pool, slot)
 
 
+def expect(state, pool, page):
+    if state.second_used[pool]:
+        second_expect(state.second, pool, page)
+    else:
+        first_expect(state.first, pool, page)
+
+
 def _unbound(state, pool, slot=0):
     raise NotImplementedError
 
 
-first_insert = first_hit = first_remove = first_victim = first_prefetch = _unbound
-second_insert = second_hit = second_remove = second_victim = second_prefetch = _unbound
+first_insert = first_hit = first_remove = first_victim = first_prefetch = first_expect = _unbound
+second_insert = second_hit = second_remove = second_victim = second_prefetch = second_expect = _unbound
 
 
 def join(first: Mapping[str, Callable], second: Mapping[str, Callable]) -> dict[str, Callable]:
@@ -65,7 +72,7 @@ def join(first: Mapping[str, Callable], second: Mapping[str, Callable]) -> dict[
     bound = {f"first_{name}": function for name, function in first.items()}
     bound |= {f"second_{name}": function for name, function in second.items()}
     joined: dict[str, Callable] = {}
-    for function in (insert, hit, remove, victim, prefetch):
+    for function in (insert, hit, remove, victim, prefetch, expect):
         clone = FunctionType(function.__code__, {**globals(), **bound}, function.__name__)
         clone.__module__ = __name__
         joined[function.__name__] = clone

@@ -9,7 +9,14 @@ A policy is a module with a docstring whose first line says its rule, and
   policy's parameters (``name:key=value`` in a scenario);
 - ``insert(state, pool, slot)``, ``hit(state, pool, slot)``, ``remove(state, pool, slot)`` and
   ``victim(state, pool)``, which takes its choice out and returns it.  It is never asked of an empty pool;
-- if hits read memory, ``prefetch(state, pool, slot)``: start loading what a hit will need.
+- if hits read memory, ``prefetch(state, pool, slot)``: start loading what a hit will need;
+- if it remembers pages that have left, ``expect(state, pool, page)``: ``page`` is about to come in, so the
+  next victim, if one must leave, makes room for it, and the next insert brings it.  A page is its dense id
+  at the guest level and the PPN at the host; one that was freed while it was out is still remembered.
+
+A pool holds as many slots when a victim is asked for as its memory has room for then: where a policy's rule
+speaks of the size of the memory, that number is meant, so that a balloon may change it at any time.  A victim
+without an expected page is what a balloon takes.
 
 Adding one is adding a file here and a hand-worked table to the tests; everything else finds it.
 """
@@ -22,7 +29,8 @@ from typing import Any
 from tracereplay.catalog import Catalog
 
 HOOKS = ("insert", "hit", "remove", "victim")
-"""What every policy offers; ``prefetch`` beside them may be missing."""
+"""What every policy offers."""
+OPTIONAL_HOOKS = ("prefetch", "expect")
 
 _CATALOG = Catalog(__name__, "policy", "init")
 
@@ -37,9 +45,9 @@ def hooks(name: str) -> dict[str, Callable[..., Any]]:
     """The functions of policy ``name`` that the engine calls, by what they do."""
     module = get(name)
     return {hook: getattr(module, hook) for hook in HOOKS} | {
-        "prefetch": getattr(module, "prefetch", _nothing)
+        hook: getattr(module, hook, _nothing) for hook in OPTIONAL_HOOKS
     }
 
 
-def _nothing(state, pool, slot):
-    """Prefetch of a policy whose hits read nothing."""
+def _nothing(state, pool, which):
+    """In place of a hook that a policy does not need."""
