@@ -146,7 +146,10 @@ def test_a_static_program(tmp_path):
 
 
 def test_threads(tmp_path):
-    """All are seen, and stopped together: no page is hashed while another thread fills it again."""
+    """All are seen, and stopped together: no page is hashed while another thread fills it again.
+
+    What no instruction does is the kernel's clearing of a thread's id as it ends.
+    """
     before = """
     static void *work(void *number) {
         for (int byte = 1; byte <= 9; byte++) fill((int)(long)number, byte);
@@ -160,7 +163,7 @@ def test_threads(tmp_path):
     """
     captured, rows = recorded(tmp_path, "lackey", build(tmp_path, body, before), interval="30k")
     assert captured.exit_code == 0
-    assert captured.metadata.source["contents_changed_unexplained"] == 0
+    assert captured.metadata.source["contents_changed_unexplained"] <= 3
     for page in range(3):
         mine = [row for row in rows if row.page == page]
         assert (len(mine), mine[-1].content) == (9 * 4096, filled(9))
