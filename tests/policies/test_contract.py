@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -37,41 +38,71 @@ class Naive:
 
     def __init__(self, name: str, sizes: list[int], seed: int) -> None:
         self.policy = policies.get(name)
+        self.expect = policies.hooks(name)["expect"]
         self.streams = np.array([stream_state(seed, 16 + p) for p in range(len(sizes))], np.uint64)
         self.state: Any = self.policy.init(sizes, self.streams)
         ends = np.cumsum(sizes)
         self.slots = [list(range(end - size, end)) for size, end in zip(sizes, ends.tolist(), strict=True)]
-        self.held: list[set[int]] = [set() for _ in sizes]
+        self.held: list[dict[int, int]] = [{} for _ in sizes]
+        """The slots that each pool holds, and the pages in them."""
         self.chosen: list[list[int]] = [[] for _ in sizes]
 
     def apply(self, kind: int, pool: int, which: int) -> None:
         """One operation, turned into one that may be asked of the pool as it is."""
-        held, absent = sorted(self.held[pool]), sorted(set(self.slots[pool]) - self.held[pool])
-        if kind == INSERT and not absent:
-            kind = VICTIM  # a full pool evicts, as memory does
-        if kind != INSERT and not held:
-            kind = INSERT
-        if kind == VICTIM:
-            slot = int(self.policy.victim(self.state, pool))
-            assert slot in held
-            self.held[pool].remove(slot)
-            self.chosen[pool].append(slot)
-            return
-        slots = absent if kind == INSERT else held
-        slot = slots[which % len(slots)]
-        {HIT: self.policy.hit, INSERT: self.policy.insert, REMOVE: self.policy.remove}[kind](
-            self.state, pool, slot
-        )
-        self.held[pool] = {
-            HIT: self.held[pool],
-            INSERT: self.held[pool] | {slot},
-            REMOVE: self.held[pool] - {slot},
-        }[kind]
+        held = self.held[pool]
+        if kind == INSERT or not held:
+            self.bring_in(pool, which)
+        elif kind == VICTIM:
+            self.evict(pool)
+        else:
+            slot = sorted(held)[which % len(held)]
+            if kind == HIT:
+                self.policy.hit(self.state, pool, slot)
+            else:
+                self.policy.remove(self.state, pool, slot)
+                del held[slot]
+
+    def bring_in(self, pool: int, which: int) -> None:
+        """A page that is not there, one of few so that some come back; a full pool evicts first."""
+        held = self.held[pool]
+        absent = [page for page in range(2 * len(self.slots[pool]) + 2) if page not in held.values()]
+        page = absent[which % len(absent)]
+        self.expect(self.state, pool, pool + len(self.slots) * page)
+        free = sorted(set(self.slots[pool]) - set(held)) or [self.evict(pool)]
+        slot = free[which % len(free)]
+        self.policy.insert(self.state, pool, slot)
+        held[slot] = page
+
+    def evict(self, pool: int) -> int:
+        """The slot that the policy chooses."""
+        slot = int(self.policy.victim(self.state, pool))
+        assert slot in self.held[pool]
+        del self.held[pool][slot]
+        self.chosen[pool].append(slot)
+        return slot
 
     def drained(self, pool: int) -> list[int]:
         """All victims of a pool, as many as it holds, from a copy of the state."""
         state = copy.deepcopy(self.state)
         return [int(self.policy.victim(state, pool)) for _ in self.held[pool]]
+
+
+def leaves(state: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The arrays and numbers of a state by name, those of states inside it included."""
+    for name, value in state._asdict().items():
+        if hasattr(value, "_asdict"):
+            yield from leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def kind(value: Any) -> tuple[Any, ...]:
+    """What a kernel is compiled for: of an array, else the plain number itself."""
+    if isinstance(value, np.ndarray):
+        assert value.flags.c_contiguous
+        return value.dtype, value.shape, value.strides
+    assert isinstance(value, int | float | bool)
+    return type(value), value
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -113,17 +144,13 @@ def test_state_is_arrays_that_stay_as_they_are(name, case):
     sizes, operations, seed = case
     naive = Naive(name, sizes, seed)
     streams = naive.streams.copy()
-    before = {f: v for f, v in naive.state._asdict().items() if isinstance(v, np.ndarray)}
-    kinds = {f: (v.dtype, v.shape, v.strides) for f, v in before.items()}
-    others = {f: v for f, v in naive.state._asdict().items() if f not in before}
+    before = dict(leaves(naive.state))
+    kinds = {path: kind(value) for path, value in before.items()}
     for operation in operations:
         naive.apply(*operation)
-    after = naive.state._asdict()
-    assert all(after[f] is array for f, array in before.items())
-    assert {f: (v.dtype, v.shape, v.strides) for f, v in before.items()} == kinds
-    assert {f: after[f] for f in others} == others
-    assert all(isinstance(value, int | float | bool) for value in others.values())
-    assert all(array.flags.c_contiguous for array in before.values())
+    after = dict(leaves(naive.state))
+    assert all(after[path] is value for path, value in before.items())
+    assert {path: kind(value) for path, value in after.items()} == kinds
     assert naive.streams.tolist() == streams.tolist()
 
 

@@ -32,7 +32,7 @@ def told(state: ghosts.Ghosts, pool: int, which: int) -> list[int]:
 @given(OPERATIONS)
 @np.errstate(over="ignore")
 def test_lists_hold_what_was_put_into_them(operations):
-    """Any additions and removals leave the lists, their lengths and every look-up as plain lists have them."""
+    """Any additions and removals leave lists, lengths and look-ups as plain lists have them."""
     state = ghosts.no_ghosts(SIZES, n_lists=2)
     naive: dict[tuple[int, int], list[int]] = {(pool, which): [] for pool in (0, 1) for which in (0, 1)}
     for kind, pool, which, number in operations:

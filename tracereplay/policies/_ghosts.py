@@ -1,8 +1,8 @@
 """Ghosts: pages that have left a pool and are remembered, in lists from the oldest to the newest.
 
 For policies that treat a page that comes back otherwise than a new one.  Such a policy's State has
-``coming`` (int32[pools], the page that is expected, or NONE) and ``page_of`` (int32[slots]); it offers ``expect``
-and calls ``arrived`` when it inserts.
+``coming`` (int32[pools], the page that is expected, or NONE) and ``page_of`` (int32[slots]); it offers
+``expect`` and calls ``arrived`` when it inserts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracereplay.policies._queue import NEXT, push_back, unlink
+from tracereplay.policies._queue import NEXT, PREV, push_back, unlink
 
 NONE = -1
 
@@ -40,9 +40,9 @@ def no_ghosts(capacities: Sequence[int], n_lists: int = 1) -> Ghosts:
     links[n:] = np.arange(n, len(links), dtype=np.int32)[:, None]
     first = 0
     for pool, capacity in enumerate(capacities):
-        for entry in range(first, first + int(capacity)):
-            push_back(links, n + pool * (n_lists + 1) + n_lists, entry)
-        first += int(capacity)
+        unused = np.array([n + pool * (n_lists + 1) + n_lists, *range(first, first + capacity)], np.int32)
+        links[unused, PREV], links[unused, NEXT] = np.roll(unused, 1), np.roll(unused, -1)
+        first += capacity
     buckets = np.full(2 * n + 1, NONE, np.int32)
     count = np.zeros((pools, n_lists), np.int64)
     return Ghosts(links, n, np.full(n, NONE, np.int32), np.zeros(n, np.uint8), buckets, count)
