@@ -50,7 +50,7 @@ def test_lists_hold_what_was_put_into_them(operations):
             ghosts.forget_oldest(state, pool, which)
             mine.pop(0)
         assert {key: told(state, *key) for key in naive} == naive
-        assert state.count.tolist() == [[len(naive[pool, which]) for which in (0, 1)] for pool in (0, 1)]
+        assert state.held.tolist() == [[len(naive[pool, which]) for which in (0, 1)] for pool in (0, 1)]
         for page in range(62):
             entry = ghosts.find(state, page)
             assert (entry != ghosts.NONE) == any(page in pages for pages in naive.values())
@@ -60,4 +60,4 @@ def test_an_unknown_page_is_not_remembered():
     """A slot that came without an expected page leaves no ghost."""
     state = ghosts.no_ghosts([1])
     ghosts.add(state, 0, 0, ghosts.NONE)
-    assert (told(state, 0, 0), state.count.tolist()) == ([], [[0]])
+    assert (told(state, 0, 0), state.held.tolist()) == ([], [[0]])

@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from tracereplay import policies
+from tracereplay.analysis.next_use import NextUses
 from tracereplay.analysis.one_level import OneLevel
 
 SILBERSCHATZ = [7, 0, 1, 2, 0, 3, 0, 4, 2, 3, 0, 3, 2, 1, 2, 0, 1, 7, 0, 1]
@@ -17,7 +19,12 @@ SAWTOOTH = [0, 1, 2, 3, 4, 4, 3, 2, 1, 0] * 3
 def misses(policy: str, string: list[int], frames: int, **options) -> int:
     """Misses of ``policy`` on pages given as small numbers, first touches included."""
     memory = OneLevel(policy, frames, jit=False, **options)
-    memory.touch(np.array(string, np.int32), max(string) + 1)
+    pages, n_pages = np.array(string, np.int32), max(string) + 1
+    next_uses = None
+    if policies.needs_future(policy):
+        with NextUses([(pages, n_pages, None)]) as future:
+            next_uses = future.take(len(pages))
+    memory.touch(pages, n_pages, next_uses=next_uses)
     return memory.misses
 
 
@@ -33,11 +40,14 @@ def table(policy: str, string: list[int]) -> list[int]:
         ("fifo", SILBERSCHATZ, [20, 15, 15, 10, 9, 6]),
         ("lru", SILBERSCHATZ, [20, 17, 12, 8, 7, 6]),
         ("clock", SILBERSCHATZ, [20, 17, 11, 8, 7, 6]),
+        ("opt", SILBERSCHATZ, [20, 13, 9, 8, 7, 6]),
         ("fifo", BELADY, [12, 12, 9, 10, 5]),
         ("lru", BELADY, [12, 12, 10, 8, 5]),
+        ("opt", BELADY, [12, 9, 7, 6, 5]),
         ("fifo", SAWTOOTH, [25, 20, 17, 16, 5]),
         ("lru", SAWTOOTH, [25, 20, 15, 10, 5]),
         ("clock", SAWTOOTH, [25, 20, 19, 18, 5]),
+        ("opt", SAWTOOTH, [25, 20, 15, 10, 5]),
     ],
 )
 def test_tables(policy, string, expected):

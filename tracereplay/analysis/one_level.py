@@ -5,6 +5,7 @@ The textbook setting, and the one in which other simulators can be compared with
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,20 +13,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracereplay import policies
+from tracereplay.analysis.next_use import NextUses
 from tracereplay.core import _jit, rng
-from tracereplay.core.hooks import host_expect, host_hit, host_insert, host_victim
+from tracereplay.core.hooks import (
+    host_expect,
+    host_hit,
+    host_insert,
+    host_prefetch,
+    host_remove,
+    host_victim,
+    load,
+)
 from tracereplay.trace.feed import ahead
-from tracereplay.trace.ids import Ids
+from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Trace
 from tracereplay.trace.schema import Op
 
 ABSENT = -1
 
+_PAGE_AHEAD, _SLOT_AHEAD = 32, 16  # accesses between a prefetch and its use
+_WRITE, _FREE = int(Op.WRITE), int(Op.FREE)
+
 
 class State(NamedTuple):
     slot_of: np.ndarray  # int32[pages], or ABSENT
     page_of: np.ndarray  # int32[frames]
-    used: np.ndarray  # int64[1], frames in use
+    free: np.ndarray  # int32[frames], stack of frames that hold no page
+    n_free: np.ndarray  # int64[1]
     misses: np.ndarray  # int64[1], first touches included
     dirty: np.ndarray  # bool[pages], in memory and written since it came
     write_backs: np.ndarray  # int64[1], dirty pages that had to leave
@@ -35,7 +49,9 @@ class State(NamedTuple):
 def touch_all(s, pages):
     """Touch ``pages`` (int32 ids) in order."""
     misses = s.misses[0]
+    last = pages.shape[0] - 1
     for i in range(pages.shape[0]):
+        look_ahead(s, pages, i, last)
         page = np.int64(pages[i])
         slot = np.int64(s.slot_of[page])
         if slot >= 0:
@@ -46,14 +62,20 @@ def touch_all(s, pages):
     s.misses[0] = misses
 
 
-def access_all(s, pages, writes, hit_on_load):
-    """As ``touch_all``, where ``writes`` (bool) says which touches make their page dirty.
+def access_all(s, pages, ops, hit_on_load):
+    """As ``touch_all``, where ``ops`` (uint8) says which accesses write and which rows free their page.
 
     With ``hit_on_load`` the access that brings a page in counts as a hit of it, too.
     """
+    last = pages.shape[0] - 1
     for i in range(pages.shape[0]):
+        look_ahead(s, pages, i, last)
         page = np.int64(pages[i])
         slot = np.int64(s.slot_of[page])
+        if ops[i] == _FREE:
+            if slot >= 0:
+                forget(s, page, slot)
+            continue
         if slot >= 0:
             host_hit(s.policy, 0, slot)
         else:
@@ -64,16 +86,24 @@ def access_all(s, pages, writes, hit_on_load):
                 s.dirty[left] = False
             if hit_on_load:
                 host_hit(s.policy, 0, np.int64(s.slot_of[page]))
-        s.dirty[page] |= writes[i]
+        s.dirty[page] |= ops[i] == _WRITE
+
+
+def look_ahead(s, pages, i, last):
+    """Start loading what the accesses after access ``i`` will need."""
+    load(s.slot_of, np.int64(pages[min(i + _PAGE_AHEAD, last)]))
+    slot = np.int64(s.slot_of[np.int64(pages[min(i + _SLOT_AHEAD, last)])])
+    if slot >= 0:
+        host_prefetch(s.policy, 0, slot)
 
 
 def bring_in(s, page):
-    """Bring in a page; once all frames are used, in place of the policy's victim, which is returned."""
+    """Bring in a page; where no frame is free, in place of the policy's victim, which is returned."""
     left = np.int64(ABSENT)
     host_expect(s.policy, 0, page)
-    if s.used[0] < s.page_of.shape[0]:
-        slot = s.used[0]
-        s.used[0] += 1
+    if s.n_free[0] > 0:
+        s.n_free[0] -= 1
+        slot = np.int64(s.free[s.n_free[0]])
     else:
         slot = host_victim(s.policy, 0)
         left = np.int64(s.page_of[slot])
@@ -84,6 +114,15 @@ def bring_in(s, page):
     return left
 
 
+def forget(s, page, slot):
+    """Forget a page that is in memory; its frame is free."""
+    host_remove(s.policy, 0, slot)
+    s.slot_of[page] = ABSENT
+    s.dirty[page] = False
+    s.free[s.n_free[0]] = slot
+    s.n_free[0] += 1
+
+
 class OneLevel:
     """A memory of ``frames`` pages under a policy such as ``"lru"``, empty at first."""
 
@@ -91,17 +130,19 @@ class OneLevel:
         if frames < 1:
             raise ValueError(f"frames: found {frames}; expected at least 1")
         name, params = policies.parse(policy)
+        self._module = policies.get(name)
         self._touch_all = _kernel(touch_all, name, jit)
         self._access_all = _kernel(access_all, name, jit)
         stream = np.array([rng.stream_state(seed, rng.HOST_POLICY)], np.uint64)
         self._state = State(
             slot_of=np.full(0, ABSENT, np.int32),
             page_of=np.full(frames, ABSENT, np.int32),
-            used=np.zeros(1, np.int64),
+            free=np.arange(frames, 0, -1, dtype=np.int32) - np.int32(1),
+            n_free=np.array([frames], np.int64),
             misses=np.zeros(1, np.int64),
             dirty=np.zeros(0, np.bool_),
             write_backs=np.zeros(1, np.int64),
-            policy=policies.get(name).init([frames], stream, **params),
+            policy=self._module.init([frames], stream, **params),
         )
 
     @property
@@ -114,20 +155,29 @@ class OneLevel:
         """Dirty pages that had to leave so far."""
         return int(self._state.write_backs[0])
 
-    def touch(self, pages: np.ndarray, n_pages: int) -> None:
-        """Touch dense page ids (int32) below ``n_pages`` in order."""
-        self._reserve(n_pages)
-        self._touch_all(self._state, pages)
-
-    def access(
-        self, pages: np.ndarray, n_pages: int, writes: np.ndarray, *, hit_on_load: bool = False
+    def touch(
+        self,
+        pages: np.ndarray,
+        n_pages: int,
+        ops: np.ndarray | None = None,
+        *,
+        next_uses: np.ndarray | None = None,
+        hit_on_load: bool = False,
     ) -> None:
-        """As ``touch``, where ``writes`` (bool) says which touches make their page dirty.
+        """Access dense page ids (int32) below ``n_pages`` in order.
 
-        With ``hit_on_load`` the access that brings a page in counts as a hit of it, too.
+        ``ops`` (uint8) says which accesses write and which rows free their page; without it all read.
+        ``next_uses`` (int64, ``NextUses.take``) is for a policy that needs the future: a row's next use.
+        With ``hit_on_load`` (and ``ops``) the access that brings a page in counts as a hit of it, too.
         """
         self._reserve(n_pages)
-        self._access_all(self._state, pages, writes, hit_on_load)
+        if next_uses is not None:
+            known = next_uses if ops is None else next_uses[ops != _FREE]
+            self._state = self._state._replace(policy=self._module.foresee(self._state.policy, known))
+        if ops is None:
+            self._touch_all(self._state, pages)
+        else:
+            self._access_all(self._state, pages, ops, hit_on_load)
 
     def _reserve(self, n_pages: int) -> None:
         old, dirty = self._state.slot_of, self._state.dirty
@@ -145,19 +195,20 @@ def _kernel(entry: _jit.Kernel, policy: str, jit: bool) -> _jit.Kernel:
     return _jit.specialise(entry, hooks, tag=policy, jit=jit)
 
 
-def dense_pages(trace: Trace) -> Iterator[tuple[np.ndarray, int]]:
-    """The dense page ids of a trace in batches, each with how many ids there are so far."""
+class Rows(NamedTuple):
+    """Consecutive rows of all VMs of a trace."""
+
+    pages: np.ndarray  # int32, dense ids
+    n_pages: int  # ids given out so far
+    ops: np.ndarray | None  # uint8, read-only; None where the trace has no such column
+
+
+def dense_rows(trace: Trace) -> Iterator[Rows]:
+    """The rows of a trace in batches, pages as dense ids over all VMs."""
     ids = Ids(trace.n_vms, expected=sum(vm.pages or 0 for vm in trace.metadata.vms))
-    for batch in trace.batches(("vm", "page")):
-        yield ids.encode(batch.page, batch.vm), len(ids)
-
-
-def count_misses(trace: Trace, policy: str, frames: int, *, seed: int = 0) -> int:
-    """Misses of one memory of ``frames`` pages shared by all VMs of a trace, first touches included."""
-    memory = OneLevel(policy, frames, seed=seed)
-    for pages, n_pages in ahead(dense_pages(trace)):
-        memory.touch(pages, n_pages)
-    return memory.misses
+    for batch in trace.batches(("vm", "page", "op")):
+        pages = ids.encode(batch.page, batch.vm)
+        yield Rows(pages, len(ids), batch.op if "op" in trace.columns else None)
 
 
 class Traffic(NamedTuple):
@@ -166,24 +217,46 @@ class Traffic(NamedTuple):
     accesses: int
     misses: int  # first touches included
     write_backs: int  # pages that had to leave after a write
-    frees: int  # rows left out
+    frees: int
+
+
+def count_misses(trace: Trace, policy: str, frames: int, *, seed: int = 0) -> int:
+    """Misses of one memory of ``frames`` pages shared by all VMs of a trace, first touches included."""
+    return count_traffic(trace, policy, frames, seed=seed).misses
 
 
 def count_traffic(
-    trace: Trace, policy: str, frames: int, *, seed: int = 0, hit_on_load: bool = False
+    trace: Trace,
+    policy: str,
+    frames: int,
+    *,
+    seed: int = 0,
+    hit_on_load: bool = False,
+    heed_frees: bool = True,
 ) -> Traffic:
     """What one memory of ``frames`` pages shared by all VMs of a trace reads and writes.
 
     ``hit_on_load``: the access that brings a page in counts as a hit, too, so that CLOCK's reference bit is
-    set on load, as many textbooks have it.
+    set on load, as many textbooks have it.  Without ``heed_frees`` pages stay in memory when they are freed.
     """
     memory = OneLevel(policy, frames, seed=seed)
-    ids = Ids(trace.n_vms, expected=sum(vm.pages or 0 for vm in trace.metadata.vms))
-    accesses = frees = 0
-    for batch in ahead(trace.batches(("vm", "page", "op"))):
-        kept = batch.op != Op.FREE
-        pages = ids.encode(batch.page, batch.vm)[kept]
-        memory.access(pages, len(ids), batch.op[kept] == Op.WRITE, hit_on_load=hit_on_load)
-        accesses += len(pages)
-        frees += len(kept) - len(pages)
-    return Traffic(accesses, memory.misses, memory.write_backs, frees)
+    accesses = 0
+    with contextlib.ExitStack() as files:
+        future = None
+        if policies.needs_future(policy):
+            future = files.enter_context(NextUses(_accessed(trace, heed_frees)))
+        for pages, n_pages, ops in ahead(_accessed(trace, heed_frees)):
+            next_uses = None if future is None else future.take(len(pages))
+            memory.touch(pages, n_pages, ops, next_uses=next_uses, hit_on_load=hit_on_load)
+            accesses += len(pages) if ops is None else int(np.count_nonzero(ops != _FREE))
+    return Traffic(accesses, memory.misses, memory.write_backs, trace.n_rows - accesses)
+
+
+def _accessed(trace: Trace, heed_frees: bool) -> Iterator[Rows]:
+    """The rows of a trace, FREE rows only where they are heeded."""
+    for rows in dense_rows(trace):
+        if rows.ops is not None and not heed_frees:
+            kept = rows.ops != _FREE
+            yield Rows(rows.pages[kept], rows.n_pages, read_only(rows.ops[kept]))
+        else:
+            yield rows

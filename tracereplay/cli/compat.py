@@ -70,7 +70,7 @@ def compat(
     except ValueError as error:
         raise UsageError(f"compat: {error}") from None
     with _opened(trace) as rows:
-        traffic = count_traffic(rows, policy, memory, seed=seed, hit_on_load=set_on_load)
+        traffic = count_traffic(rows, policy, memory, seed=seed, hit_on_load=set_on_load, heed_frees=False)
     found = {
         "frames": memory,
         "events": traffic.accesses,

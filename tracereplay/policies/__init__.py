@@ -14,6 +14,9 @@ A policy is a module with a docstring whose first line says its rule, and
   next victim, if one must leave, makes room for it, and the next insert brings it.  A page is its dense id
   at the guest level and the PPN at the host; one that was freed while it was out is still remembered.
 
+A policy with ``"future"`` in its ``NEEDS`` has ``foresee(state, next_uses)``, too: a state that knows when
+the page of each of the coming hits and inserts is used next.
+
 A pool holds as many slots when a victim is asked for as its memory has room for then: where a policy's rule
 speaks of the size of the memory, that number is meant, so that a balloon may change it at any time.  A victim
 without an expected page is what a balloon takes.
@@ -47,6 +50,11 @@ def hooks(name: str) -> dict[str, Callable[..., Any]]:
     return {hook: getattr(module, hook) for hook in HOOKS} | {
         hook: getattr(module, hook, _nothing) for hook in OPTIONAL_HOOKS
     }
+
+
+def needs_future(policy: str) -> bool:
+    """Whether a policy (a name, parameters allowed) has to know when each page is used next."""
+    return "future" in getattr(get(parse(policy)[0]), "NEEDS", ())
 
 
 def _nothing(state, pool, which):

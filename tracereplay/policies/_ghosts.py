@@ -30,7 +30,7 @@ class Ghosts(NamedTuple):
     page_of: np.ndarray  # int32[entries]
     list_of: np.ndarray  # uint8[entries]
     buckets: np.ndarray  # int32[buckets]: an entry or NONE; linear probing
-    count: np.ndarray  # int64[pools, lists]: how many ghosts each list holds
+    held: np.ndarray  # int64[pools, lists]: how many ghosts each list holds
 
 
 def no_ghosts(capacities: Sequence[int], n_lists: int = 1) -> Ghosts:
@@ -44,8 +44,8 @@ def no_ghosts(capacities: Sequence[int], n_lists: int = 1) -> Ghosts:
         links[unused, PREV], links[unused, NEXT] = np.roll(unused, 1), np.roll(unused, -1)
         first += capacity
     buckets = np.full(2 * n + 1, NONE, np.int32)
-    count = np.zeros((pools, n_lists), np.int64)
-    return Ghosts(links, n, np.full(n, NONE, np.int32), np.zeros(n, np.uint8), buckets, count)
+    held = np.zeros((pools, n_lists), np.int64)
+    return Ghosts(links, n, np.full(n, NONE, np.int32), np.zeros(n, np.uint8), buckets, held)
 
 
 def expect(state, pool, page):
@@ -72,11 +72,11 @@ def find(ghosts, page):
 def add(ghosts, pool, which, page):
     """Make ``page`` the newest ghost of list ``which``; there must be room.  NONE is not remembered."""
     if page != NONE:
-        entry = np.int64(ghosts.links[anchor_of(ghosts, pool, ghosts.count.shape[1]), NEXT])
+        entry = np.int64(ghosts.links[anchor_of(ghosts, pool, ghosts.held.shape[1]), NEXT])
         ghosts.page_of[entry] = page
         ghosts.list_of[entry] = which
         move(ghosts, pool, which, entry)
-        ghosts.count[pool, which] += 1
+        ghosts.held[pool, which] += 1
         bucket = home(ghosts.buckets, page)
         while ghosts.buckets[bucket] != NONE:
             bucket = following(ghosts.buckets, bucket)
@@ -85,8 +85,8 @@ def add(ghosts, pool, which, page):
 
 def forget(ghosts, pool, entry):
     """Remember the page of ``entry`` no longer."""
-    ghosts.count[pool, ghosts.list_of[entry]] -= 1
-    move(ghosts, pool, ghosts.count.shape[1], entry)
+    ghosts.held[pool, ghosts.list_of[entry]] -= 1
+    move(ghosts, pool, ghosts.held.shape[1], entry)
     hole = home(ghosts.buckets, np.int64(ghosts.page_of[entry]))
     while ghosts.buckets[hole] != entry:
         hole = following(ghosts.buckets, hole)
@@ -108,7 +108,7 @@ def forget_oldest(ghosts, pool, which):
 
 def anchor_of(ghosts, pool, which):
     """Row of the anchor of a list; the one after the last list is that of the unused entries."""
-    return ghosts.anchor + pool * (ghosts.count.shape[1] + 1) + which
+    return ghosts.anchor + pool * (ghosts.held.shape[1] + 1) + which
 
 
 def move(ghosts, pool, which, entry):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracereplay.analysis.one_level import OneLevel, count_misses, dense_pages
+from tracereplay.analysis.one_level import OneLevel, count_misses, dense_rows
 from tracereplay.errors import UsageError
 from tracereplay.machine import MOST_PAGES, MOST_TIME
 from tracereplay.run import replay
@@ -113,7 +113,7 @@ def bench(
 
 
 def _ours(workload: Workload, trace: Path) -> Iterator[Contestant]:
-    pages = np.concatenate([ids for ids, _ in dense_pages(open_trace(trace))])
+    pages = np.concatenate([rows.pages for rows in dense_rows(open_trace(trace))])
     n_pages = int(pages.max()) + 1
 
     def kernel(policy: str) -> Callable[[], int]:
