@@ -19,7 +19,6 @@ from tracereplay.core.hooks import (
     host_expect,
     host_hit,
     host_insert,
-    host_prefetch,
     host_remove,
     host_victim,
     load,
@@ -31,7 +30,7 @@ from tracereplay.trace.schema import Op
 
 ABSENT = -1
 
-_PAGE_AHEAD, _SLOT_AHEAD = 32, 16  # accesses between a prefetch and its use
+_AHEAD = 32  # accesses between the prefetch of a page's entry and its use
 _WRITE, _FREE = int(Op.WRITE), int(Op.FREE)
 
 
@@ -51,8 +50,8 @@ def touch_all(s, pages):
     misses = s.misses[0]
     last = pages.shape[0] - 1
     for i in range(pages.shape[0]):
-        look_ahead(s, pages, i, last)
-        page = np.int64(pages[i])
+        load(s.slot_of, page_at(pages, min(i + _AHEAD, last)))
+        page = page_at(pages, i)
         slot = np.int64(s.slot_of[page])
         if slot >= 0:
             host_hit(s.policy, 0, slot)
@@ -69,8 +68,8 @@ def access_all(s, pages, ops, hit_on_load):
     """
     last = pages.shape[0] - 1
     for i in range(pages.shape[0]):
-        look_ahead(s, pages, i, last)
-        page = np.int64(pages[i])
+        load(s.slot_of, page_at(pages, min(i + _AHEAD, last)))
+        page = page_at(pages, i)
         slot = np.int64(s.slot_of[page])
         if ops[i] == _FREE:
             if slot >= 0:
@@ -89,12 +88,9 @@ def access_all(s, pages, ops, hit_on_load):
         s.dirty[page] |= ops[i] == _WRITE
 
 
-def look_ahead(s, pages, i, last):
-    """Start loading what the accesses after access ``i`` will need."""
-    load(s.slot_of, np.int64(pages[min(i + _PAGE_AHEAD, last)]))
-    slot = np.int64(s.slot_of[np.int64(pages[min(i + _SLOT_AHEAD, last)])])
-    if slot >= 0:
-        host_prefetch(s.policy, 0, slot)
+def page_at(pages, i):
+    """Page id of a row; read as unsigned, so that the compiler need not allow for negative indices."""
+    return np.int64(np.uint32(pages[i]))
 
 
 def bring_in(s, page):
@@ -106,7 +102,7 @@ def bring_in(s, page):
         slot = np.int64(s.free[s.n_free[0]])
     else:
         slot = host_victim(s.policy, 0)
-        left = np.int64(s.page_of[slot])
+        left = np.int64(np.uint32(s.page_of[slot]))
         s.slot_of[left] = ABSENT
     s.page_of[slot] = page
     s.slot_of[page] = slot

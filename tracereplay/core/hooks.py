@@ -42,10 +42,6 @@ def host_insert(state, pool, slot):
     raise NotImplementedError
 
 
-def host_prefetch(state, pool, slot):
-    """Start loading what a hit will need."""
-
-
 def host_expect(state, pool, page):
     """``page`` = the PPN that the next insert backs."""
 

@@ -14,10 +14,13 @@ PREV, NEXT = 0, 1
 
 
 def empty_links(pool_sizes: Sequence[int]) -> np.ndarray:
-    """Links of empty queues, int32[n + pools, 2]; both links share a cache line on purpose."""
+    """Links of empty queues, uint32[n + pools, 2]; both links share a cache line on purpose.
+
+    Unsigned, so that the compiler need not allow for negative indices.
+    """
     n = int(sum(pool_sizes))
-    links = np.zeros((n + len(pool_sizes), 2), np.int32)
-    links[n:] = np.arange(n, n + len(pool_sizes), dtype=np.int32)[:, None]
+    links = np.zeros((n + len(pool_sizes), 2), np.uint32)
+    links[n:] = np.arange(n, n + len(pool_sizes), dtype=np.uint32)[:, None]
     return links
 
 

@@ -17,7 +17,7 @@ from tracereplay.policies._queue import NEXT, empty_links, push_back, unlink
 
 
 class State(NamedTuple):
-    links: np.ndarray  # int32[slots + pools, 2], the hand at the front
+    links: np.ndarray  # uint32[slots + pools, 2], the hand at the front
     referenced: np.ndarray  # uint8[slots]
     anchor: int  # row of pool 0's anchor
 

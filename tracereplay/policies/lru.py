@@ -12,7 +12,7 @@ from tracereplay.policies._queue import NEXT, PREV, empty_links, push_back, unli
 
 
 class State(NamedTuple):
-    links: np.ndarray  # int32[slots + pools, 2], least recent slot at the front
+    links: np.ndarray  # uint32[slots + pools, 2], least recent slot at the front
     anchor: int  # row of pool 0's anchor
 
 

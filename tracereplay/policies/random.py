@@ -11,8 +11,8 @@ from tracereplay.core.rng import below
 
 
 class State(NamedTuple):
-    members: np.ndarray  # int32[slots], the pool's slots are dense from start[pool] on
-    index_of: np.ndarray  # int32[slots], where a slot stands in members
+    members: np.ndarray  # uint32[slots], the pool's slots are dense from start[pool] on
+    index_of: np.ndarray  # uint32[slots], where a slot stands in members
     start: np.ndarray  # int64[pools]
     size: np.ndarray  # int64[pools]
     streams: np.ndarray  # uint64[pools], states of the random streams
@@ -23,12 +23,12 @@ def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     n = int(sum(pool_sizes))
     start = np.concatenate([[0], np.cumsum(pool_sizes)[:-1]]).astype(np.int64)
     size = np.zeros(len(pool_sizes), np.int64)
-    return State(np.zeros(n, np.int32), np.zeros(n, np.int32), start, size, streams.copy())
+    return State(np.zeros(n, np.uint32), np.zeros(n, np.uint32), start, size, streams.copy())
 
 
 def insert(state, pool, slot):
     """Append ``slot``."""
-    index = state.start[pool] + state.size[pool]
+    index = index_at(state, pool, state.size[pool])
     state.members[index] = slot
     state.index_of[slot] = index
     state.size[pool] += 1
@@ -40,15 +40,25 @@ def hit(state, pool, slot):
 
 def remove(state, pool, slot):
     """Take ``slot`` out; the last member moves into the hole."""
-    state.size[pool] -= 1
-    hole = np.int64(state.index_of[slot])
-    last = np.int64(state.members[state.start[pool] + state.size[pool]])
-    state.members[hole] = last
-    state.index_of[last] = hole
+    fill(state, pool, np.int64(state.index_of[slot]))
 
 
 def victim(state, pool):
     """Draw a member, take it out and return it."""
-    slot = np.int64(state.members[state.start[pool] + below(state.streams, pool, state.size[pool])])
-    remove(state, pool, slot)
+    index = index_at(state, pool, below(state.streams, pool, state.size[pool]))
+    slot = np.int64(state.members[index])
+    fill(state, pool, index)
     return slot
+
+
+def fill(state, pool, hole):
+    """Move the last member to the index ``hole``."""
+    state.size[pool] -= 1
+    last = np.int64(state.members[index_at(state, pool, state.size[pool])])
+    state.members[hole] = last
+    state.index_of[last] = hole
+
+
+def index_at(state, pool, place):
+    """Where member ``place`` of a pool stands; unsigned, so that the compiler need not allow for others."""
+    return np.int64(np.uint32(state.start[pool] + place))
