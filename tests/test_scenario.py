@@ -158,6 +158,9 @@ BAD = [
     ({"host": {"memory": "64M"}}, f'host.memory: found "64M"; expected {SIZE}, with a unit that says whether it is '
      'binary or decimal; did you mean "64MiB"?'),
     ({"host": {"memory": 0.75}}, f'host.memory: found 0.75; expected {SIZE}; did you mean "75%"?'),
+    ({"host": {"policy": "opt"}},
+     'host.policy: found "opt"; expected a policy that does not need the future, '
+     "which depends on the run itself"),
     ({"host": {"policy": 3}}, 'host.policy: found 3; expected a policy such as "lru" or "name:parameter=value"'),
     ({"host": {"skip_fill_reads": "yes"}},
      'host.skip_fill_reads: found "yes"; expected true or false; did you mean true?'),
@@ -410,7 +413,8 @@ def test_the_json_schema_lists_every_key_and_choice():
         "esx-sequential",
         "ksm",
     ]
-    assert "lru" in schema["$defs"]["VM"]["properties"]["policy"]["pattern"]
+    patterns = [schema["$defs"][part]["properties"]["policy"]["pattern"] for part in ("VM", "Host")]
+    assert [("lru" in pattern, "opt" in pattern) for pattern in patterns] == [(True, True), (True, False)]
 
 
 def test_reading_a_scenario_loads_neither_numba_nor_pandas_nor_pyarrow():

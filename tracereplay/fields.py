@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BeforeValidator, Discriminator, PlainSerializer, PlainValidator, Tag, WithJsonSchema
 
 from tracereplay import control, policies, units
-from tracereplay.problems import nearest, one_of, wrong
+from tracereplay.problems import nearest, one_of, problem, shown, wrong
 
 
 def _checked(check: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
@@ -59,6 +59,15 @@ def _policy(value: Any) -> str:
         raise wrong(value, 'a policy such as "lru" or "name:parameter=value"')
     policies.parse(value)
     return value
+
+
+def _host_policy(value: Any) -> str:
+    policy = _policy(value)
+    if policies.needs_future(policy):
+        raise ValueError(
+            problem(shown(policy), "a policy that does not need the future, which depends on the run itself")
+        )
+    return policy
 
 
 def _free_frames(value: Any) -> Any:
@@ -148,6 +157,7 @@ FromZero: TypeAlias = Annotated[Fraction, *_checked(_below_one(False), _FRACTION
 Flag: TypeAlias = Annotated[bool, PlainValidator(_boolean, json_schema_input_type=bool)]
 Text: TypeAlias = Annotated[str, *_checked(_text, {"type": "string", "minLength": 1})]
 Policy: TypeAlias = Annotated[str, *_checked(_policy, {"type": "string"})]
+HostPolicy: TypeAlias = Annotated[str, *_checked(_host_policy, {"type": "string"})]
 Every: TypeAlias = Annotated[int | str, *_checked(_every, _EVERY)]
 Controller: TypeAlias = Annotated[str, BeforeValidator(lambda value: one_of(value, control.names()))]
 Reserve: TypeAlias = Annotated[Literal["zero"], BeforeValidator(_free_frames)]

@@ -44,7 +44,7 @@ class Host(Section):
 
     memory: fields.Size = "75%"
     """Frames; a percentage is of the VMs' configured memory together."""
-    policy: fields.Policy = "random"
+    policy: fields.HostPolicy = "random"
     """Replacement of machine pages."""
     skip_fill_reads: fields.Flag = False
     """Do not read a page from host swap that is about to be overwritten whole."""
@@ -256,8 +256,8 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Balloon"]["properties"]["max"]["default"] = float(Balloon().max)
     schema["$defs"]["Allocation"]["properties"]["idle_tax"]["default"] = float(Allocation().idle_tax)
     for section in ("Host", "VM"):
-        entry = schema["$defs"][section]["properties"]["policy"]
-        entry["pattern"] = f"^({'|'.join(policies.names())})(:.*)?$"
+        known = [n for n in policies.names() if section == "VM" or not policies.needs_future(n)]
+        schema["$defs"][section]["properties"]["policy"]["pattern"] = f"^({'|'.join(known)})(:.*)?$"
     return schema
 
 

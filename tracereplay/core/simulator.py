@@ -14,7 +14,7 @@ from tracereplay import policies
 from tracereplay.core import _jit, engine, gauges, invariants, mixed, rng
 from tracereplay.core.counters import COUNTERS
 from tracereplay.core.sharing import esx, ksm, off
-from tracereplay.core.state import NEVER, NONE, UNBACKED, UNKNOWN, Options, State
+from tracereplay.core.state import FREE, NEVER, NONE, UNBACKED, UNKNOWN, Options, State
 
 if TYPE_CHECKING:
     from tracereplay.machine import Machine
@@ -43,6 +43,8 @@ class Simulator:
         self._scan_rate = machine.sharing.rate
         self._n_frames = machine.host.frames
         guest, guest_hooks = _guest_policy(machine)
+        self._guest_policies = [name for name, _ in _guest_groups(machine)]
+        self._foreseeing = np.array([policies.needs_future(vm.policy) for vm in machine.vms])
         self._tag = "-".join((guest, machine.host.policy, self._dialect.__name__.rpartition(".")[2]))
         self._hooks = {name: getattr(self._dialect, name) for name in _SHARING_HOOKS}
         self._hooks |= {f"guest_{hook}": function for hook, function in guest_hooks.items()}
@@ -75,6 +77,16 @@ class Simulator:
                 candidate_of=_grown(s.candidate_of, n_contents, NONE),
             )
         self.state = s
+
+    def foresee(self, vms: np.ndarray, ops: np.ndarray, next_uses: np.ndarray) -> None:
+        """Tell guest policies that need the future when the page of each of the next rows is used next.
+
+        ``next_uses`` (int64) is that of ``NextUses``.  To be called before the first of the rows is replayed.
+        """
+        known = next_uses[self._foreseeing[vms] & (ops != FREE)]
+        self.state = self.state._replace(
+            guest_policy=_foreseen(self.state.guest_policy, self._guest_policies, known)
+        )
 
     def replay(self, batch: tuple[np.ndarray, ...], start: int, stop: int) -> None:
         """Replay rows ``start … stop − 1`` of ``(vms, pages, ops, contents)``."""
@@ -210,6 +222,16 @@ def _guest_policy_state(machine: Machine, sizes: list[int], streams: np.ndarray)
         uses = np.array([(vm.policy, vm.params) == (name, params) for vm in machine.vms], np.uint8)
         state = mixed.State(uses, state, own) if index else own
     return state
+
+
+def _foreseen(state: Any, names: list[str], next_uses: np.ndarray) -> Any:
+    """The state of the guests' policies with what those that need it know of the future."""
+    *rest, last = names
+    if rest:
+        return state._replace(
+            first=_foreseen(state.first, rest, next_uses), second=_foreseen(state.second, [last], next_uses)
+        )
+    return policies.get(last).foresee(state, next_uses) if policies.needs_future(last) else state
 
 
 def _grown(array: np.ndarray, needed: int, fill: int) -> np.ndarray:
