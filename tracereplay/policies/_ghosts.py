@@ -70,7 +70,11 @@ def find(ghosts, page):
 
 
 def add(ghosts, pool, which, page):
-    """Make ``page`` the newest ghost of list ``which``; there must be room.  NONE is not remembered."""
+    """Make ``page`` the newest ghost of list ``which``; there must be room.  Returns its entry.
+
+    NONE is not remembered, and returned.
+    """
+    entry = np.int64(NONE)
     if page != NONE:
         entry = np.int64(ghosts.links[anchor_of(ghosts, pool, ghosts.held.shape[1]), NEXT])
         ghosts.page_of[entry] = page
@@ -81,6 +85,13 @@ def add(ghosts, pool, which, page):
         while ghosts.buckets[bucket] != NONE:
             bucket = following(ghosts.buckets, bucket)
         ghosts.buckets[bucket] = entry
+    return entry
+
+
+def full(ghosts, pool):
+    """Whether there is no room for another ghost of the pool."""
+    unused = anchor_of(ghosts, pool, ghosts.held.shape[1])
+    return np.int64(ghosts.links[unused, NEXT]) == unused
 
 
 def forget(ghosts, pool, entry):

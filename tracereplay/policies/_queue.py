@@ -1,7 +1,7 @@
-"""Doubly linked queues over slots, one queue a pool, for policies that order slots.
+"""Doubly linked queues over slots, one or several a pool, for policies that order slots.
 
-Slots of all pools share the rows ``0 … n−1`` of ``links``; row ``n + pool`` is the anchor of that
-pool's queue: its NEXT is the front (the next victim), its PREV the back.
+Slots of all pools share the rows ``0 … n−1`` of ``links``; the rows from ``n`` on are the anchors of the
+queues, pool by pool: an anchor's NEXT is the front of its queue (the next victim), its PREV the back.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import numpy as np
 PREV, NEXT = 0, 1
 
 
-def empty_links(pool_sizes: Sequence[int]) -> np.ndarray:
-    """Links of empty queues, uint32[n + pools, 2]; both links share a cache line on purpose.
+def empty_links(pool_sizes: Sequence[int], n_queues: int = 1) -> np.ndarray:
+    """Links of empty queues, ``n_queues`` a pool, uint32[n + pools · queues, 2].
 
-    Unsigned, so that the compiler need not allow for negative indices.
+    Both links share a cache line on purpose, and are unsigned so that the compiler need not allow for
+    negative indices.
     """
     n = int(sum(pool_sizes))
-    links = np.zeros((n + len(pool_sizes), 2), np.uint32)
-    links[n:] = np.arange(n, n + len(pool_sizes), dtype=np.uint32)[:, None]
+    links = np.zeros((n + len(pool_sizes) * n_queues, 2), np.uint32)
+    links[n:] = np.arange(n, len(links), dtype=np.uint32)[:, None]
     return links
 
 
