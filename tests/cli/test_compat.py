@@ -107,3 +107,4 @@ def test_a_million_accesses(tmp_path, name):
         for key, policy, set_on_load in ways:
             found = count_traffic(trace, policy, row["frames"], hit_on_load=set_on_load)
             assert found == Traffic(golden["n"], *row[key], frees=0), (row["frames"], key)
+        assert count_traffic(trace, "opt", row["frames"]).misses == row["OPT_faults"], row["frames"]

@@ -54,7 +54,7 @@ def test_export_and_back(tmp_path):
 
 
 CHECKPOINTS = {"2_pools": {"checkpoint lines (*)": 2}}
-KEYS = {"LRU": "lru", "FIFO": "fifo", "CLOCK": "clock"}
+KEYS = {"LRU": "lru", "FIFO": "fifo", "CLOCK": "clock", "OPT": "opt"}
 
 
 @pytest.mark.parametrize("name", ["2_pools", "cpp", "loop", "multi1", "ps", "sprite"])
