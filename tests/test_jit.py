@@ -309,10 +309,10 @@ def test_only_plain_functions_are_kernels():
 
 def test_uncompiled_kernels_are_clones_too():
     """Hooks are bound in the clones alone: the engine's own functions still have their stubs."""
-    hooks = {f"host_{hook}": getattr(policies.get("lru"), hook) for hook in policies.HOOKS}
+    hooks = {f"host_{hook}": function for hook, function in policies.hooks("lru").items()}
     kernel = _jit.specialise(apply_all, hooks, jit=False)
     state = policies.get("lru").init([2], np.zeros(1, np.uint64))
-    one = np.zeros(1, np.int64)
-    kernel(state, one, one, one, one)
+    columns = np.zeros((5, 1), np.int64)
+    kernel(state, *columns)
     with pytest.raises(NotImplementedError):
-        apply_all(state, one, one, one, one)
+        apply_all(state, *columns)
