@@ -18,6 +18,9 @@ def test_fenwick_trees_are_prefix_sums(counts):
     for index, count in enumerate(counts):
         fenwick.add(tree, index, count)
     assert [fenwick.sum_before(tree, i) for i in range(len(counts) + 1)] == [0, *np.cumsum(counts)]
+    sums = tree.copy()
+    fenwick.add_up(sums)
+    assert sums.tolist() == [0, *np.cumsum(counts)]
     units = [(index, unit) for index, count in enumerate(counts) for unit in range(count)]
     assert [fenwick.find(tree, target) for target in range(sum(counts))] == units
 
@@ -35,7 +38,8 @@ def test_kept_positions(capacity):
         kept.remove(gone)
     everything = range(64 * len(positions.kept))
     assert [i for i in everything if recency.is_kept(positions, i)] == kept
-    assert [recency.kept_before(positions, i) for i in everything] == [
-        sum(k < i for k in kept) for i in everything
-    ]
+    before = [sum(k < i for k in kept) for i in everything]
+    assert [recency.kept_before(positions, i) for i in everything] == before
     assert [recency.kept_at(positions, rank) for rank in range(len(kept))] == kept
+    recency.count_kept(positions)
+    assert [recency.count_before(positions, i) for i in everything] == before

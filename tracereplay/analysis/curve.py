@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,5 +24,18 @@ class Curve:
 
     @property
     def miss_ratio(self) -> np.ndarray:
-        """Misses as a share of the accesses, float64[n]."""
-        return self.misses / self.accesses
+        """Misses as a share of the accesses, float64[n]; 0 where there are none."""
+        return self.misses / max(self.accesses, 1)
+
+    def at(self, sizes: np.ndarray) -> Curve:
+        """The curve at ``sizes`` (int64, from its first on): each as the largest known one not above it."""
+        places = np.searchsorted(self.sizes, sizes, side="right") - 1
+        low, high = (None if line is None else line[places] for line in (self.low, self.high))
+        return replace(self, sizes=sizes, misses=self.misses[places], low=low, high=high)
+
+
+def spaced(first: int, last: int, most: int) -> np.ndarray:
+    """At most ``most`` sizes from ``first`` to ``last`` in even ratios; all where there are no more."""
+    if last - first < most:
+        return np.arange(first, last + 1)
+    return np.unique(np.geomspace(first, last, most).round().astype(np.int64))

@@ -27,6 +27,12 @@ def sum_before(tree, index):
     return total
 
 
+def add_up(tree):
+    """Turn the tree into plain sums: node i then holds the sum of the counts before i."""
+    for node in range(1, tree.shape[0]):
+        tree[node] += tree[node & (node - 1)]
+
+
 def find(tree, target):
     """The count in which the unit ``target`` (from 0) lies, and how many units of it come before."""
     index = 0

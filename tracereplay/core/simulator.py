@@ -78,6 +78,11 @@ class Simulator:
             )
         self.state = s
 
+    @property
+    def needs_future(self) -> bool:
+        """Whether a guest's policy wants ``foresee`` to be called before its rows are replayed."""
+        return bool(self._foreseeing.any())
+
     def foresee(self, vms: np.ndarray, ops: np.ndarray, next_uses: np.ndarray) -> None:
         """Tell guest policies that need the future when the page of each of the next rows is used next.
 

@@ -5,24 +5,22 @@ A trace that is gone, has changed or lived in memory is left out, and said to be
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tracereplay.analysis.curve import spaced
 from tracereplay.analysis.heat import heat as heat_of
-from tracereplay.analysis.stack_distance import StackDistances
-from tracereplay.core import _jit
+from tracereplay.analysis.lru_curve import lru_curve
+from tracereplay.analysis.working_set import Span, count_touched
 from tracereplay.errors import ResultError, TraceError
 from tracereplay.provenance import unchanged
 from tracereplay.report import figures
 from tracereplay.report.figures._bins import BINS
 from tracereplay.result import Result
-from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Trace
-from tracereplay.trace.schema import Op
 
 MOST_ROWS = 20_000_000
 """Rows of a trace that is still read: more take too long for a look at a run."""
@@ -30,7 +28,6 @@ SIZES = 200
 """At most so many sizes of memory."""
 HEAT_VMS, HEAT_TIMES, HEAT_PAGES = 7, 240, 120
 """At most so many VMs in the heat map, bins of time, and bins of pages of each."""
-FREE = int(Op.FREE)
 
 
 class Sources(NamedTuple):
@@ -104,11 +101,12 @@ def working_set(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
     trace may have left out some, 0 if none is reduced.
     """
     machine = result.machine
-    span = machine["last_time"] - machine["first_time"] + 1
+    first, end = machine["first_time"], machine["last_time"] + 1
+    span = end - first
     step = machine["tick"] * machine["timeline_every"] or 1
     window = max(-(-((span - 1) // step) // BINS), 1) * step
     counted = {
-        (key, start): count_touched(traces[key], machine["first_time"] - start, window, -(-span // window))
+        (key, start): count_touched(traces[key], Span(first - start, end - start, window))
         for key, start in {(vm["trace"], vm["start"]) for vm in _driven(result, traces)}
     }
     columns = {
@@ -125,34 +123,6 @@ def working_set(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
     return table
 
 
-def count_touched(trace: Trace, first: int, window: int, n_windows: int) -> np.ndarray:
-    """Distinct pages per VM of a trace and window, int64[VMs, windows]; ``first`` is where windows begin."""
-    ids, seen = Ids(trace.n_vms), np.zeros(0, np.int64)
-    counts = np.zeros((trace.n_vms, n_windows), np.int64)
-    for batch in trace.batches(("time", "vm", "page", "op")):
-        pages = ids.encode(batch.page, batch.vm)
-        if len(ids) > len(seen):
-            seen = np.concatenate([seen, np.full(len(ids), -1, np.int64)])  # at least doubled
-        windows = ((batch.time.astype(np.int64) - first) // window).clip(0, n_windows - 1)
-        _kernel()((windows, read_only(batch.vm), pages, read_only(batch.op)), seen, counts)
-    return counts
-
-
-def count_first_touches(rows, seen, counts):
-    """Count a page once in each window; ``seen`` holds the last window of each page, −1 before any."""
-    windows, vm, page, op = rows
-    for i in range(windows.shape[0]):
-        now = windows[i]
-        if op[i] != FREE and seen[page[i]] != now:
-            seen[page[i]] = now
-            counts[vm[i], now] += 1
-
-
-@functools.cache
-def _kernel() -> _jit.Kernel:
-    return _jit.specialise(count_first_touches)
-
-
 def miss_ratio(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
     """LRU misses of each VM by memory size, exact, at up to SIZES sizes: ``vm size_pages misses miss_ratio``.
 
@@ -160,37 +130,18 @@ def miss_ratio(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
     ``attrs``: ``page_size``; ``memory``, pages of each VM.
     """
     curves, memory = [], {}
-    hits = {key: hits_by_distance(trace) for key, trace in traces.items()}
+    found = {key: lru_curve(trace) for key, trace in traces.items()}
     for vm in _driven(result, traces):
         memory[vm["name"]] = vm["pages"]
-        found = hits[vm["trace"]][vm["trace_vm"]]
-        sizes = _sizes(traces[vm["trace"]].metadata.exact_above or 1, len(found) - 1, vm["pages"])
-        misses = found.sum() - np.append(0, found[1:].cumsum())[np.minimum(sizes, len(found) - 1)]
-        curve = {"vm": vm["name"], "size_pages": sizes, "misses": misses, "miss_ratio": misses / found.sum()}
-        curves.append(pd.DataFrame(curve))
+        whole = found[vm["trace"]][vm["trace_vm"]]
+        first = traces[vm["trace"]].metadata.exact_above or 1
+        sizes = spaced(first, max(first, int(whole.sizes[-1]), vm["pages"]), SIZES - 1)
+        curve = whole.at(np.union1d(sizes, max(vm["pages"], first)))
+        columns = {"size_pages": curve.sizes, "misses": curve.misses, "miss_ratio": curve.miss_ratio}
+        curves.append(pd.DataFrame({"vm": vm["name"], **columns}))
     table = pd.concat(curves, ignore_index=True)
     table.attrs = {"memory": memory, "page_size": result.machine["page_size"]}
     return table
-
-
-def _sizes(first: int, last: int, memory: int) -> np.ndarray:
-    """Sizes from ``first`` to ``last`` in even ratios, and ``memory`` where it is not below them."""
-    spaced = np.geomspace(first, max(first, last, memory), SIZES - 1).round().astype(np.int64)
-    return np.union1d(spaced, max(memory, first))
-
-
-def hits_by_distance(trace: Trace) -> list[np.ndarray]:
-    """Per VM of a trace, how many accesses have each LRU stack distance: [first touches, 0, 1, 2, …]."""
-    ids = [Ids() for _ in range(trace.n_vms)]
-    stacks = [StackDistances() for _ in ids]
-    counts = [np.zeros(1, np.int64) for _ in ids]
-    for batch in trace.batches(("vm", "page", "op")):
-        for vm in np.unique(batch.vm):
-            pages = ids[vm].encode(batch.page[(batch.vm == vm) & (batch.op != FREE)])
-            found = np.bincount(stacks[vm].touch(pages, len(ids[vm])) + 1, minlength=len(counts[vm]))
-            found[: len(counts[vm])] += counts[vm]
-            counts[vm] = found
-    return counts
 
 
 def heat(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:

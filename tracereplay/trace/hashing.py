@@ -31,7 +31,21 @@ def page_contents(block: bytes | memoryview, page_size: int = 4096) -> np.ndarra
     return found
 
 
+def page_keys(page: np.ndarray, vm: np.ndarray) -> np.ndarray:
+    """What samples of pages hash, uint64[n]: a page's number, unlike that of the same page of another VM."""
+    return page ^ mixed(vm.astype(np.uint64))
+
+
 def sampled(keys: np.ndarray, rate: Fraction, salt: int) -> np.ndarray:
     """Which uint64 keys a sample of ``rate`` (above 0, at most 1) holds, bool[n]; each salt draws another."""
-    offset = np.uint64((salt + 1) * int(GAMMA) % 2**64)
-    return mixed(keys + offset) <= np.uint64(max(int(rate * 2**64) - 1, 0))
+    return mixed(keys + salt_offset(salt)) <= greatest_hash(rate)
+
+
+def salt_offset(salt: int) -> np.uint64:
+    """What a salt adds to a key before it is mixed."""
+    return np.uint64((salt + 1) * int(GAMMA) % 2**64)
+
+
+def greatest_hash(rate: Fraction) -> np.uint64:
+    """The greatest hash of a sample of ``rate``."""
+    return np.uint64(max(int(rate * 2**64) - 1, 0))

@@ -1,4 +1,4 @@
-"""The rows of a trace VM by VM, with dense page ids that each VM counts from 0."""
+"""The rows of a trace VM by VM."""
 
 from __future__ import annotations
 
@@ -31,8 +31,24 @@ def vm_rows(
     """
     wanted = range(trace.n_vms) if vms is None else vms
     ids = {vm: Ids() for vm in wanted}
-    for batch in trace.batches({"page", *columns} | ({"vm"} if trace.n_vms > 1 else set())):
-        for vm in np.unique(batch.vm).tolist():
-            if vm in ids:
-                rows = chosen(batch, batch.vm == vm)
-                yield VMRows(vm, rows, ids[vm].encode(rows.page), len(ids[vm]))
+    for vm, rows in vm_batches(trace, columns, wanted):
+        yield VMRows(vm, rows, ids[vm].encode(rows.page), len(ids[vm]))
+
+
+def vm_batches(trace: Trace, columns: Collection[str], vms: Collection[int]) -> Iterator[tuple[int, Batch]]:
+    """The same with page numbers instead of ids: each VM and its rows, batch by batch."""
+    for batch in trace.batches(decoded(trace, columns)):
+        yield from by_vm(trace, batch, vms)
+
+
+def decoded(trace: Trace, columns: Collection[str]) -> set[str]:
+    """The columns that are to be decoded for ``by_vm``."""
+    return {"page", *columns} | ({"vm"} if trace.n_vms > 1 else set())
+
+
+def by_vm(trace: Trace, batch: Batch, vms: Collection[int]) -> Iterator[tuple[int, Batch]]:
+    """The rows of a batch, each of ``vms`` by itself."""
+    found = [0] if trace.n_vms == 1 else np.flatnonzero(np.bincount(batch.vm)).tolist()
+    for vm in found:
+        if vm in vms:
+            yield vm, batch if len(found) == 1 else chosen(batch, batch.vm == vm)

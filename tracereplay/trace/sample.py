@@ -15,7 +15,7 @@ import pyarrow as pa
 from tracereplay.core import _jit
 from tracereplay.errors import TraceError, UsageError
 from tracereplay.problems import one_of, problem, shown
-from tracereplay.trace.hashing import mixed, sampled
+from tracereplay.trace.hashing import mixed, page_keys, sampled
 from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Batch, Trace, open_trace
 from tracereplay.trace.schema import Metadata, Op
@@ -107,11 +107,7 @@ def _nonempty(trace: Trace, rows: Iterator[Batch]) -> Iterator[Batch]:
 
 def _by_pages(trace: Trace, rate: Fraction, salt: int) -> Iterator[Batch]:
     for batch in trace.batches():
-        yield chosen(batch, sampled(_page_keys(batch), rate, salt))
-
-
-def _page_keys(batch: Batch) -> np.ndarray:
-    return batch.page ^ mixed(batch.vm.astype(np.uint64))
+        yield chosen(batch, sampled(page_keys(batch.page, batch.vm), rate, salt))
 
 
 def _by_contents(trace: Trace, rate: Fraction, salt: int) -> Iterator[Batch]:
@@ -122,7 +118,7 @@ def _by_contents(trace: Trace, rate: Fraction, salt: int) -> Iterator[Batch]:
         page = ids.encode(batch.page, batch.vm)
         if len(ids) > len(state):
             state = np.concatenate([state, np.zeros(len(ids), np.uint8)])
-        keys = np.where(np.isin(batch.content, common), _page_keys(batch), batch.content)
+        keys = np.where(np.isin(batch.content, common), page_keys(batch.page, batch.vm), batch.content)
         inside = batch.known & (sampled(keys, rate, salt) | (batch.content == 0))
         fate = np.empty(len(page), np.uint8)
         _follow()(page, read_only(batch.op), inside, read_only(batch.known), state, fate)
@@ -138,11 +134,13 @@ def _common_contents(trace: Trace, rate: Fraction, salt: int) -> np.ndarray:
     """
     pairs, found = Ids(), [np.zeros(0, np.uint64)]
     for batch in trace.batches(("vm", "page", "content")):
-        scouts = chosen(batch, sampled(_page_keys(batch), _SCOUTS, salt) & batch.known & (batch.content != 0))
+        keys = page_keys(batch.page, batch.vm)
+        scouts = sampled(keys, _SCOUTS, salt) & batch.known & (batch.content != 0)
+        contents = batch.content[scouts]
         before = len(pairs)
-        numbers = pairs.encode(mixed(_page_keys(scouts)) + scouts.content, 0)
+        numbers = pairs.encode(mixed(keys[scouts]) + contents)
         _, first = np.unique(numbers, return_index=True)
-        found.append(scouts.content[first[numbers[first] >= before]])
+        found.append(contents[first[numbers[first] >= before]])
     contents, pages = np.unique(np.concatenate(found), return_counts=True)
     many = max(sum(trace.footprints()) / _COMMON_SHARE, float(_COMMON_SAMPLED / rate))
     return contents[pages >= many * _SCOUTS]

@@ -1,0 +1,183 @@
+"""Miss-ratio curves as a table: textbook strings, words, labels, and what must hold between policies."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import tracereplay as tr
+from tracereplay.analysis.mrc import mrc, parse_policies
+from tracereplay.bundled import trace_path
+from tracereplay.errors import UsageError
+from tracereplay.trace.schema import Op
+
+BELADY = {"page": [1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5]}
+"""Belady, Nelson, Shedler 1969; as in textbooks FIFO misses 9 times with three frames and 10 with four."""
+MISSES = {"lru": [12, 12, 10, 8, 5], "fifo": [12, 12, 9, 10, 5], "opt": [12, 9, 7, 6, 5]}
+TWO = {"page": [1, 2, 1, 1, 7], "vm": [0, 0, 0, 1, 1]}
+HUGE = "1000000000000"
+
+
+def test_lru_at_every_size():
+    """Without more words: a row per size up to the footprint, and what is said once of all."""
+    table = tr.mrc(BELADY)
+    sizes, misses = [1, 2, 3, 4, 5], MISSES["lru"]
+    expected = {"size_pages": sizes, "misses": misses, "miss_ratio": [n / 12 for n in misses]}
+    pd.testing.assert_frame_equal(table, pd.DataFrame(expected))
+    assert table.attrs == {
+        "page_size": 4096,
+        "policies": ["lru"],
+        "sample": None,
+        "accesses": {"vm0": 12},
+        "exact_above": None,
+        "warnings": [],
+    }
+
+
+def test_policies_in_one_table():
+    """Belady's anomaly and his optimum beside LRU, each at every size of a small footprint."""
+    table = mrc(BELADY, "fifo,opt,lru")
+    assert list(table) == ["policy", "size_pages", "misses", "miss_ratio"]
+    found = {str(policy): rows["misses"].tolist() for policy, rows in table.groupby("policy", sort=False)}
+    assert list(found) == ["fifo", "opt", "lru"]
+    assert found == MISSES
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("lru", ["lru"]),
+        (["fifo", "lru"], ["fifo", "lru"]),
+        (" fifo , clock,fifo,lru: ", ["fifo", "clock", "lru"]),
+        (
+            "lru,arc:whole_steps=true,fall_to_zero=true,linux:active_ratio=2,arc",
+            ["lru", "arc:whole_steps=true,fall_to_zero=true", "linux:active_ratio=2", "arc"],
+        ),
+    ],
+)
+def test_words_for_policies(policy, expected):
+    """A name, a list, a text with commas, some within a policy; each once, in the order of their naming."""
+    assert parse_policies(policy) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        (3, [3]),
+        ("3", [3]),
+        ([4, 2, 2], [2, 4]),
+        ("1, 8KiB ,50%,20 %", [1, 2]),
+        (["60%", 4, HUGE], [3, 4, int(HUGE)]),
+    ],
+)
+@pytest.mark.parametrize("policy", ["lru", "fifo"])
+def test_words_for_sizes(policy, sizes, expected):
+    """Pages, bytes, shares of the footprint, any of them larger than the footprint."""
+    table = mrc(BELADY, policy, sizes=sizes)
+    assert table["size_pages"].tolist() == expected
+    assert table["misses"].tolist() == [MISSES[policy][min(size, 5) - 1] for size in expected]
+
+
+def test_labels():
+    """VMs have names where there are several and none is chosen; so have traces that come as a list."""
+    assert mrc(TWO).to_dict("list") == {
+        "vm": ["vm0", "vm0", "vm1", "vm1"],
+        "size_pages": [1, 2, 1, 2],
+        "misses": [3, 2, 2, 2],
+        "miss_ratio": [1.0, 2 / 3, 1.0, 1.0],
+    }
+    assert list(mrc(TWO, vm=1)) == ["size_pages", "misses", "miss_ratio"]
+    assert mrc(TWO, vm="vm1").attrs["accesses"] == {"vm1": 2}
+    both = mrc([TWO, trace_path("gzip"), BELADY], ["lru", "fifo"], sizes=100)
+    assert list(both)[:4] == ["trace", "vm", "policy", "size_pages"]
+    labels = both[["trace", "vm", "policy"]].drop_duplicates().values.tolist()
+    vms = [["<table>", "vm0"], ["<table>", "vm1"], ["gzip", "gzip"], ["<table>-2", "vm0"]]
+    assert labels == [[*vm, policy] for vm in vms for policy in ("lru", "fifo")]
+    assert both.attrs["accesses"] == {
+        "<table>": {"vm0": 3, "vm1": 2},
+        "gzip": {"gzip": 2368},
+        "<table>-2": {"vm0": 12},
+    }
+    assert both.attrs["exact_above"] == {"<table>": None, "gzip": 64, "<table>-2": None}
+
+
+def test_opt_is_the_floor():
+    """At fifty sizes of a real program no policy misses less; all miss the same where all pages fit."""
+    table = mrc(trace_path("sort"), "lru,fifo,clock,opt", jobs=2)
+    misses = table.pivot(index="size_pages", columns="policy", values="misses")
+    assert len(misses) == 50
+    assert misses.index[[0, -1]].tolist() == [64, 431]
+    assert misses.le(misses["opt"] - 1, axis=0).sum().sum() == 0
+    assert misses.iloc[-1].tolist() == [431] * 4
+    every = mrc(trace_path("sort")).set_index("size_pages")["misses"]
+    assert misses["lru"].tolist() == every[misses.index].tolist()
+
+
+def test_samples_have_bands():
+    """An estimate of each policy and the ends of its band, in order; a sample of all pages is exact."""
+    table = mrc(trace_path("sort"), "lru,fifo", sample="50%")
+    assert list(table)[-4:] == ["misses_low", "misses_high", "miss_ratio_low", "miss_ratio_high"]
+    assert (table["misses_low"] <= table["misses"]).all()
+    assert (table["misses"] <= table["misses_high"]).all()
+    assert (table["miss_ratio_high"] * 24183 - table["misses_high"]).abs().max() < 1e-6
+    assert table.attrs["sample"] == {"rate": 0.5, "pages": None, "salts": 8}
+    whole = mrc(trace_path("sort"), "lru,fifo", sample=1.0, sizes=[100, 200])
+    exact = mrc(trace_path("sort"), "lru,fifo", sizes=[100, 200])["misses"].tolist()
+    assert [whole[f"misses{end}"].tolist() for end in ("", "_low", "_high")] == [exact] * 3
+
+
+def test_what_changes_the_meaning_is_said():
+    """A reduced trace, frames of a guest, and rows that free pages, of the VMs that are asked for."""
+    (text,) = mrc(trace_path("sort"), "lru,opt,fifo", sizes="50%").attrs["warnings"]
+    assert text.endswith(
+        "sort.parquet: a reduced trace, exact for memories of 64 pages or more: smaller ones are left out; "
+        "fifo: not exact at any size"
+    )
+    (first, second) = mrc(trace_path("two-guests"), vm=0).attrs["warnings"]
+    assert first.endswith("memories of 512 pages or more: smaller ones are left out")
+    assert "recorded below the guest's own paging" in second
+    freeing = {**TWO, "op": [0, int(Op.FREE), 0, 0, 0]}
+    (text,) = mrc(freeing).attrs["warnings"]
+    assert text == (
+        "<table>: some rows free pages: they are no accesses, and the next access to such a page misses at "
+        "every size"
+    )
+    assert mrc(freeing, vm=1).attrs["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"policy": "lru,fif"}, 'policy: found "fif"; expected one of'),
+        ({"policy": "lru:x=1"}, 'policy: found parameter "x"; expected none: policy lru has no parameters'),
+        ({"sizes": 0}, "sizes: found 0 pages; expected sizes of 1 page or more"),
+        ({"sizes": []}, "sizes: found none; expected sizes of 1 page or more"),
+        ({"sizes": "half"}, 'sizes: found "half"; expected a size such as "64MiB"'),
+        ({"jobs": 0}, "jobs: found 0; expected 1 or more"),
+        ({"vm": "vm9"}, 'vm: found "vm9"; expected an index below 1, or one of "vm0"'),
+        ({"sample": "0%"}, "sample: found rate 0.0; expected a rate above 0 and at most 1"),
+    ],
+)
+def test_words_that_cannot_be_read(words, message):
+    """What was found, what was expected."""
+    with pytest.raises(UsageError) as error:
+        mrc(BELADY, **words)
+    assert str(error.value).startswith(message)
+
+
+def test_sizes_of_which_none_is_left():
+    """Below where a reduced trace is exact, and below what a sample can tell; traces of two page sizes."""
+    for words, message in [
+        (
+            {"sizes": "1,63"},
+            "none above 63 pages; expected some of 64 or more: the trace is reduced, and not",
+        ),
+        (
+            {"sizes": 64, "sample": 0.01},
+            "none above 64 pages; expected some of 100 pages or more, or a larger",
+        ),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            mrc(trace_path("sort"), **words)
+    with pytest.raises(UsageError, match="mrc: found page sizes no trace; expected traces of one page size"):
+        mrc([])

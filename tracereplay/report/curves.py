@@ -1,0 +1,198 @@
+"""Miss-ratio curves as a picture, with OPT as the floor under the others, and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tracereplay.analysis.curve import spaced
+from tracereplay.report import style
+from tracereplay.report.table import plain_table
+from tracereplay.units import format_bytes
+
+MOST_VMS = 6
+"""VMs that are drawn."""
+_MOST_SIZES = 20  # of a table of one VM in the terminal
+_EXACT_COLUMNS, _SAMPLED_COLUMNS = 6, 3  # policies side by side there
+_POINTS = 400  # of a line: more are not seen and make a large file
+_HEIGHT, _LOW = 3.6, 2.6  # inches of axes alone, and of axes among others
+_GAP = 0.075  # of the height, from one label to the next
+_FLOOR = "opt"
+_COLOURS = (*style.SERIES[:-1], style.GREY)
+_DASHES = ("-", "--", "-.", ":")
+
+
+class _Look(NamedTuple):
+    colour: str
+    dash: str = "-"
+    width: float = 1.5
+
+
+def miss_ratio_curves(table: pd.DataFrame) -> Figure:
+    """The table of ``mrc`` as a figure: miss ratio by memory in bytes, on a logarithmic axis.
+
+    One policy has a line per VM; several have lines of their own, on axes per VM.  The first MOST_VMS VMs
+    are drawn.
+    """
+    vms = by_vm(table)
+    shown = dict(list(vms.items())[:MOST_VMS])
+    policies = table.attrs["policies"]
+    if len(policies) > 1:
+        panels = {
+            vm: {policy: rows[rows["policy"] == policy] for policy in policies} for vm, rows in shown.items()
+        }
+    else:
+        panels = {f"{next(iter(shown))}, {policies[0]}" if len(shown) == 1 else policies[0]: shown}
+    top = 1.05 * float(max(rows[_highest(rows)].max() for rows in shown.values())) or 1.0
+    with style.settings():
+        figure, places = _panels(list(panels))
+        for axes, lines in zip(places, panels.values(), strict=True):
+            axes.set_ylim(0, top)
+            _draw(axes, lines, table.attrs["page_size"])
+        if len(vms) > len(shown):
+            figure.suptitle(f"the first {len(shown)} of {len(vms)} VMs", x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+def _highest(rows: pd.DataFrame) -> str:
+    return "miss_ratio_high" if "miss_ratio_high" in rows else "miss_ratio"
+
+
+def by_vm(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each VM by its name, with that of its trace before it where there are several traces."""
+    keys = [key for key in ("trace", "vm") if key in table]
+    if not keys:
+        (name,) = table.attrs["accesses"]
+        return {name: table}
+    groups = table.groupby(keys, sort=False)
+    return {": ".join(dict.fromkeys(map(str, name))): rows for name, rows in groups}
+
+
+def _panels(titles: Sequence[str]) -> tuple[style.Picture, list[Axes]]:
+    """Axes per title, one below the other."""
+    height = _HEIGHT if len(titles) == 1 else _LOW
+    figure = style.Picture(figsize=(style.WIDTH, height * len(titles)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(titles), squeeze=False, sharex=True)[:, 0].tolist()
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_title(title)
+        axes.set_ylabel("miss ratio")
+    panels[-1].set_xlabel("memory")
+    return figure, panels
+
+
+def _draw(axes: Axes, lines: Mapping[str, pd.DataFrame], page_size: int) -> None:
+    """Lines, with bands where they are estimates, and a label at the end of each."""
+    looks = _looks(list(lines))
+    axes.set_xscale("log", base=2)
+    for name, rows in lines.items():
+        line, look = rows.iloc[spaced(1, len(rows), _POINTS) - 1], looks[name]
+        size, ratio = line["size_pages"] * page_size, line["miss_ratio"]
+        axes.plot(size, ratio, color=look.colour, linestyle=look.dash, linewidth=look.width)
+        if "miss_ratio_low" in line:
+            ends = line["miss_ratio_low"], line["miss_ratio_high"]
+            axes.fill_between(size, *ends, color=look.colour, alpha=0.2, linewidth=0)
+        if name == _FLOOR:
+            axes.fill_between(size, ratio, hatch="////", facecolor="none", edgecolor=style.RULE, linewidth=0)
+    style.octaves(axes.xaxis)
+    if len(lines) > 1:
+        _label(axes, lines, looks, page_size)
+
+
+def _looks(names: Sequence[str]) -> dict[str, _Look]:
+    """Of each line; the seventh colour is followed by the first one with another dash."""
+    others = [name for name in names if name != _FLOOR]
+    looks = {
+        name: _Look(_COLOURS[i % len(_COLOURS)], _DASHES[(i + i // len(_COLOURS)) % len(_DASHES)])
+        for i, name in enumerate(others)
+    }
+    return looks | {_FLOOR: _Look(style.INK, width=0.9)}
+
+
+def _label(axes: Axes, lines: Mapping[str, pd.DataFrame], looks: Mapping[str, _Look], page_size: int) -> None:
+    """Names right of the axes, joined to the ends of their lines; those that end alike as they lie before."""
+    top = axes.get_ylim()[1]
+    order = sorted(lines, key=lambda name: (lines[name]["miss_ratio"].iloc[-1], _height(lines[name])))
+    ends = [float(lines[name]["miss_ratio"].iloc[-1]) for name in order]
+    for name, end, place in zip(order, ends, _apart([end / top for end in ends]), strict=True):
+        axes.annotate(
+            f"{name}, the floor" if name == _FLOOR else style.shortened(name),
+            (float(lines[name]["size_pages"].iloc[-1]) * page_size, end),
+            (1.04, place),
+            textcoords="axes fraction",
+            color=looks[name].colour,
+            va="center",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": looks[name].colour,
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "relpos": (0, 0.5),
+            },
+            annotation_clip=False,
+        )
+
+
+def _height(rows: pd.DataFrame) -> float:
+    """Mean of a line, as drawn on a logarithmic axis."""
+    x, y = np.log2(rows["size_pages"].to_numpy(float)), rows["miss_ratio"].to_numpy()
+    return float(np.trapezoid(y, x)) if len(x) > 1 else float(y[0])
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """Ascending places from 0 to 1, moved until labels there do not overlap."""
+    gap = min(_GAP, 1 / max(len(places), 1))
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + gap) if moved else place)
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], 1 - gap * (len(moved) - 1 - i))
+    return moved
+
+
+def terminal(table: pd.DataFrame) -> Group:
+    """The table of ``mrc`` as text within 80 columns: miss ratios by policy, at some of the sizes."""
+    vms = by_vm(table)
+    policies, page_size = table.attrs["policies"], table.attrs["page_size"]
+    columns = _EXACT_COLUMNS if table.attrs["sample"] is None else _SAMPLED_COLUMNS
+    parts: list[RenderableType] = []
+    for vm, rows in vms.items():
+        sizes = _some(np.unique(rows["size_pages"]), _MOST_SIZES if len(vms) == 1 else _MOST_SIZES // 2)
+        for first in range(0, len(policies), columns):
+            parts += [Text(vm, "bold"), _text(rows, policies[first : first + columns], sizes, page_size), ""]
+    return Group(*parts[:-1])
+
+
+def _text(rows: pd.DataFrame, policies: Sequence[str], sizes: np.ndarray, page_size: int) -> Table:
+    text = plain_table()
+    for heading in ("pages", "memory", *policies):
+        text.add_column(heading, justify="right", overflow="fold")
+    columns = [_ratios(rows, policy, sizes) for policy in policies]
+    for size, *ratios in zip(sizes.tolist(), *columns, strict=True):
+        text.add_row(f"{size:,}", format_bytes(size * page_size), *ratios)
+    return text
+
+
+def _some(sizes: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of ascending sizes, the ends among them."""
+    wanted = spaced(int(sizes[0]), int(sizes[-1]), most)
+    return np.unique(sizes[np.searchsorted(sizes, wanted)]) if len(sizes) > most else sizes
+
+
+def _ratios(rows: pd.DataFrame, policy: str, sizes: np.ndarray) -> list[str]:
+    """Miss ratios at ``sizes`` as text, with half the width of their bands; a dash where there is none."""
+    of_policy = rows[rows["policy"] == policy] if "policy" in rows else rows
+    line = of_policy.set_index("size_pages").reindex(sizes)
+    texts = line["miss_ratio"].map("{:.4f}".format)
+    if "miss_ratio_low" in line:
+        texts += ((line["miss_ratio_high"] - line["miss_ratio_low"]) / 2).map(" ±{:.4f}".format)
+    return texts.where(line["miss_ratio"].notna(), "–").tolist()
