@@ -1,0 +1,97 @@
+"""``tracereplay surface``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, progress, say, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def surface(
+    source: str,
+    /,
+    *,
+    guest_sizes: str | None = None,
+    host_sizes: str | None = None,
+    vm: str | None = None,
+    random_host: Annotated[bool, Parameter(negative="")] = False,
+    seeds: int = 3,
+    jobs: int = 1,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    plot: Path | None = None,
+    json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what guest and host read and write at every size of both, exactly, LRU in both.
+
+    The terminal shows reads at some of the sizes, and where more memory for the guest costs most.
+
+    Parameters
+    ----------
+    source
+        A trace: Parquet file, directory of part files, s3:// or gs:// URI.
+    guest_sizes
+        With commas: pages, 64MiB, 50% of the VM's footprint. Default: some 80 from 1/16 of it on.
+    host_sizes
+        The same of the host. Default: 40.
+    vm
+        Name or index of the VM; needed if there are several.
+    random_host
+        Measure a host that chooses at random, too, by replays at 6 sizes of each (or those given).
+    seeds
+        Replays of each pair of sizes of the random host.
+    jobs
+        Threads for them; they change no number.
+    output
+        Table of the exact surface to write: .parquet or .csv.
+    plot
+        Picture of the exact surface to write: .svg, .png or .pdf.
+    """
+    from tracereplay.analysis.double_paging import anomaly, double_paging_surface
+    from tracereplay.report import style, table_file
+    from tracereplay.report import surface as report
+    from tracereplay.studies.random_host import doubled_law, random_host_surface
+
+    if output is not None:
+        table_file.check_target(output, force=force)
+    if plot is not None:
+        style.check_target(plot, force=force)
+    exact = double_paging_surface(source, guest_sizes, host_sizes, vm=vm)
+    warn(exact.attrs["warnings"])
+    picture = None if plot is None else report.figure(exact)
+    measured = None
+    if random_host:
+        with progress("replaying", quiet=quiet, unit="replays") as update:
+            measured = random_host_surface(
+                source, guest_sizes, host_sizes, vm=vm, seeds=seeds, jobs=jobs, progress=update
+            )
+        warn([text for text in measured.attrs["warnings"] if text not in exact.attrs["warnings"]])
+    if output is not None:
+        table_file.save(exact, output)
+        say(f"table written to {output}", quiet=quiet)
+    if picture is not None and plot is not None:
+        style.save(picture, plot)
+        say(f"picture written to {plot}", quiet=quiet)
+    law = None if measured is None else doubled_law(measured)
+    if not json:
+        print_text(report.terminal(exact, measured, law))
+        return
+    worst = anomaly(exact)
+    data = {**exact.attrs, "anomaly": worst and worst._asdict(), "surface": _records(exact)}
+    if measured is not None:
+        random = {"seeds": seeds, "law": law and asdict(law), "surface": _records(measured)}
+        data |= {"random_host": random}
+    print_json(data)
+
+
+def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """A dict per row; None for what is not known."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")

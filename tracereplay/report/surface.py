@@ -1,0 +1,203 @@
+"""The double-paging surface as a picture, and as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.contour import ContourSet
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+from matplotlib.patheffects import withStroke
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tracereplay.analysis.double_paging import anomaly
+from tracereplay.errors import UsageError
+from tracereplay.problems import problem
+from tracereplay.report import style
+from tracereplay.report.table import plain_table
+from tracereplay.units import format_bytes, format_count
+
+if TYPE_CHECKING:
+    from tracereplay.studies.random_host import Law
+
+TERMINAL_SIZES = 6
+"""Sizes of each level that fit, with their labels, into 80 columns."""
+_SIZE = (6.4, 4.6)
+_LEVELS = 18
+_DEEPEST = 64
+"""Colours go down to this part of the most reads; what is below looks the same."""
+_WANTED_OVERCOMMITMENT = 1.6
+"""g/h from which the balloon's path is drawn, about."""
+_HALO = withStroke(linewidth=3, foreground="white")
+"""Text and lines stay readable on any colour."""
+
+
+def figure(surface: pd.DataFrame) -> Figure:
+    """What the devices read, as contours over the memory of host and guest, both logarithmic.
+
+    The ridge of the anomaly, g = h, is drawn, and the path of a balloon that takes a guest down to it.
+    UsageError for fewer than two sizes of either level.
+    """
+    reads = surface.pivot(index="guest_pages", columns="host_pages", values="device_reads")
+    if min(reads.shape) < 2:
+        found = f"{reads.shape[0]} and {reads.shape[1]} sizes"
+        raise UsageError(f"surface: {problem(found, 'two or more of guest and host for a picture')}")
+    page_size = surface.attrs["page_size"]
+    with style.settings():
+        title = f"{style.shortened(surface.attrs['vm'])}: pages read from all devices, LRU in guest and host"
+        drawn, axes = style.panel(title, "memory of the host", "memory of the guest", size=_SIZE)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+        contours = _contours(axes, reads, page_size)
+        _ridge(axes, reads, page_size)
+        _balloon(axes, reads, page_size)
+        axes.set_xlim(reads.columns[0] * page_size, reads.columns[-1] * page_size)
+        axes.set_ylim(reads.index[0] * page_size, reads.index[-1] * page_size)
+        axes.grid(visible=False)
+        style.octaves(axes.xaxis)
+        style.octaves(axes.yaxis)
+        bar = drawn.colorbar(contours, ax=axes, label="pages read", pad=0.02, format=style.COUNT)
+        bar.ax.minorticks_off()
+    return drawn
+
+
+def _contours(axes: Axes, reads: pd.DataFrame, page_size: int) -> ContourSet:
+    """Filled contours of either side of g = h, each continued to the line and cut off there.
+
+    Returns those from which the scale of colours can be told.
+    """
+    values = reads.to_numpy(np.float64)
+    top = max(values.max(), 2)
+    low = min(max(values.min(), top / _DEEPEST, 1), top / 2)
+    levels = np.geomspace(low, top, _LEVELS + 1)
+    ends = reads.index[0], reads.columns[0], reads.index[-1], reads.columns[-1]
+    first, last = min(ends) * page_size, max(ends) * page_size
+    larger = reads.index.to_numpy()[:, None] > reads.columns.to_numpy()[None, :]
+    # a guest that fits costs the same on each host; of those that do not, the next larger one is nearest
+    sides = {
+        (first, last): reads.where(larger).bfill().ffill(axis=1),
+        (last, first): reads.where(~larger).bfill(axis=1).ffill(),
+    }
+    for corner, side in sides.items():
+        drawn = axes.contourf(
+            reads.columns * page_size,
+            reads.index * page_size,
+            side.clip(lower=low / 2),  # what is below all levels, zeros included, looks the same
+            levels=levels,
+            norm=LogNorm(low, top),
+            cmap=style.SEQUENTIAL,
+            extend="min",
+        )
+        drawn.set_rasterized(True)
+        drawn.set_clip_path(Polygon([(first, first), (last, last), corner], transform=axes.transData))
+    return drawn
+
+
+def _ridge(axes: Axes, reads: pd.DataFrame, page_size: int) -> None:
+    """The line g = h with its name."""
+    first = max(reads.index[0], reads.columns[0]) * page_size
+    last = min(reads.index[-1], reads.columns[-1]) * page_size
+    if first < last:
+        axes.plot([first, last], [first, last], color=style.INK, path_effects=[_HALO])
+        place = first * (last / first) ** 0.65
+        axes.annotate(
+            "the anomaly's ridge:\nguest = host",
+            (place, place),
+            (10, -6),
+            textcoords="offset points",
+            va="top",
+            path_effects=[_HALO],
+        )
+
+
+def _balloon(axes: Axes, reads: pd.DataFrame, page_size: int) -> None:
+    """An arrow from a guest that is larger than its host down to the size of the host."""
+    hosts = reads.columns[(reads.columns >= reads.index[0]) & (reads.columns < reads.index[-1])]
+    if not len(hosts):
+        return
+    host = hosts[len(hosts) // 2]
+    guests = reads.index[reads.index > host]
+    guest = guests[np.abs(guests / host - _WANTED_OVERCOMMITMENT).argmin()]
+    saved = int(reads.loc[guest, host] - reads.loc[:host, host].iloc[-1])
+    arrow = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.5, "shrinkA": 0, "shrinkB": 0}
+    place, end = (host * page_size, guest * page_size), (host * page_size, host * page_size)
+    axes.annotate("", end, place, arrowprops=arrow | {"path_effects": [_HALO]})
+    axes.annotate(
+        f"balloon of {format_bytes((guest - host) * page_size)}:\n"
+        f"{format_count(abs(saved))} reads {'fewer' if saved >= 0 else 'more'}",
+        place,
+        (-4, 4),
+        textcoords="offset points",
+        ha="right",
+        path_effects=[_HALO],
+    )
+
+
+def terminal(exact: pd.DataFrame, measured: pd.DataFrame | None, law: Law | None) -> Group:
+    """Tables of some of the sizes within 80 columns and what they come to.
+
+    ``measured`` is the surface of a random host, if there is one, and ``law`` the law of it, if any.
+    """
+    parts: list[RenderableType] = [_heading(exact, "LRU"), _table(exact), "", Text(_verdict(exact))]
+    if measured is not None:
+        parts += ["", _heading(measured, "random"), _table(measured), "", Text(_told(law))]
+    return Group(*parts)
+
+
+def _heading(surface: pd.DataFrame, host: str) -> Text:
+    return Text(f"{surface.attrs['vm']}: pages read from all devices, guest LRU, host {host}", "bold")
+
+
+def _table(surface: pd.DataFrame) -> Table:
+    """What the devices read: a row per guest, a column per host."""
+    reads = surface.pivot(index="guest_pages", columns="host_pages", values="device_reads")
+    alike = reads.index.intersection(reads.columns)
+    hosts, guests = _some(reads.columns), _some(alike if len(alike) > 1 else reads.index)
+    page_size = surface.attrs["page_size"]
+    text = plain_table()
+    text.add_column("guest \\ host", justify="right", no_wrap=True)
+    for size in hosts:
+        text.add_column(format_bytes(size * page_size), justify="right", no_wrap=True)
+    for guest in guests:
+        cells = reads.loc[guest, hosts].map(format_count)
+        text.add_row(format_bytes(guest * page_size), *cells)
+    return text
+
+
+def _some(sizes: pd.Index) -> list[int]:
+    """At most TERMINAL_SIZES of ascending sizes, evenly, the ends among them."""
+    places = np.linspace(0, len(sizes) - 1, min(len(sizes), TERMINAL_SIZES)).round().astype(int)
+    return sizes[places].tolist()
+
+
+def _verdict(surface: pd.DataFrame) -> str:
+    """Where more memory for the guest costs the most reads, how many, and what a balloon saves."""
+    worst = anomaly(surface)
+    if worst is None:
+        return "No anomaly at these sizes: no guest larger than its host reads more than one that fits."
+    host = f"{worst.host_pages:,} frames ({format_bytes(worst.host_pages * surface.attrs['page_size'])})"
+    balloon = worst.larger_guest_pages - worst.guest_pages
+    return (
+        f"The anomaly costs most on a host of {host}: a guest of {worst.guest_pages:,} pages reads "
+        f"{worst.device_reads:,.0f} pages, one of {worst.larger_guest_pages:,} reads "
+        f"{worst.larger_device_reads:,.0f}. A balloon of {balloon:,} page{'s' * (balloon != 1)} saves the "
+        f"{worst.cost:,.0f} in between."
+    )
+
+
+def _told(law: Law | None) -> str:
+    """The law of a random host, and how good it is."""
+    if law is None:
+        return "No guest evicts a page on a host that pages: there is no law to fit."
+    pairs = f"{law.points} measured pair{'s' * (law.points > 1)}"
+    return (
+        f"With a host that chooses at random, 1 − exp(−{law.rate:.2f}·(g/h − 1)) of the guest's evictions "
+        f"hit a page that is paged out. At {pairs} of sizes the law is {law.rmse:.1%} of "
+        f"the evictions off (root mean square), {law.worst:.1%} at worst."
+    )
