@@ -20,10 +20,18 @@ def vm_name(trace: Trace, index: int) -> str:
     return listed[index].name if index < len(listed) else f"vm{index}"
 
 
-def long_name(trace: Trace, index: int, file: str) -> str:
-    """VM ``index`` by the name of its file; with its own behind where the trace has several."""
+def long_name(trace: Trace, index: int, file: str | None = None) -> str:
+    """VM ``index`` by the name of its file, with its own behind where the trace has several.
+
+    ``file`` is another name for it.  Without one, a VM of a table in memory has its own name alone.
+    """
+    own = vm_name(trace, index)
+    if file is None:
+        if trace.source.parts[0].file is None:
+            return own
+        file = trace.name
     stem = PurePath(file).stem
-    return stem if trace.n_vms == 1 else f"{stem}-{vm_name(trace, index)}"
+    return stem if trace.n_vms == 1 else f"{stem}-{own}"
 
 
 def vm_index(trace: Trace, vm: int | str) -> int:

@@ -106,7 +106,7 @@ def _shifts(starts: Sequence[int | str], traces: Sequence[Trace]) -> list[int]:
 def _metadata(traces: Sequence[Trace], shifts: Sequence[int]) -> Metadata:
     first = traces[0].metadata
     vms = [(trace, index) for trace in traces for index in range(trace.n_vms)]
-    names = distinct([vm_name(*vm) for vm in vms], [_long_name(*vm) for vm in vms])
+    names = distinct([vm_name(*vm) for vm in vms], [long_name(*vm) for vm in vms])
     origins = [
         {
             "name": PurePath(trace.name).name,
@@ -126,11 +126,6 @@ def _metadata(traces: Sequence[Trace], shifts: Sequence[int]) -> Metadata:
         reduction=max(reduced, key=lambda r: r.get("exact_above") or 0, default=None),
         provenance=None if sample_of(first) is None else {"sample": sample_of(first)},
     )
-
-
-def _long_name(trace: Trace, index: int) -> str:
-    in_memory = trace.source.parts[0].file is None
-    return vm_name(trace, index) if in_memory else long_name(trace, index, trace.name)
 
 
 def _info(trace: Trace, index: int, name: str) -> VMInfo:

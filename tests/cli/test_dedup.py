@@ -1,0 +1,79 @@
+"""``tracereplay dedup``: the tables of the API, as text and JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tracereplay as tr
+from tracereplay.bundled import trace_path
+
+GZIP, SORT = trace_path("gzip"), trace_path("sort")
+
+
+def test_dedup_prints_the_tables(command, files):
+    """Footprints by group, misses by size, sizes by miss ratio, in 80 columns; no file is left."""
+    done = command("dedup", GZIP, SORT, "--memory", "50%,2MiB", "--miss-ratio", "5%,1%")
+    assert (done.code, done.err, files()) == (0, "", set())
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    found = tr.content_curves(tr.merge([GZIP, SORT]))
+    cells = [line.split() for line in lines]
+    for row in found.footprints.to_dict(orient="records"):
+        name = "all VMs" if row["vms"] == "gzip, sort" else row["vms"]
+        counts = [row[key] for key in ("pages", "contents_alone", "contents", "shared")]
+        assert [*name.split(), *map(str, counts)] in cells
+    for row in found.table([339, 512]).to_dict(orient="records"):
+        assert any(f"{row['misses_contents_together']:,}" in line for line in cells)
+    (five, one) = lines[-2:]
+    assert (five.split()[0], one.split()) == ("0.05", ["0.01", "never", "never", "never"])
+
+
+def test_dedup_json(command):
+    """The same numbers, nothing where nothing misses as little; estimates with their bands."""
+    found = tr.content_curves(tr.merge([GZIP, SORT]))
+    done = command("dedup", GZIP, SORT, "-m", "400,100%", "--miss-ratio", "1%", "--json", "-q")
+    assert json.loads(done.out) == {
+        "page_size": 4096,
+        "exact_above": 64,
+        "footprints": found.footprints.to_dict(orient="records"),
+        "misses": found.table([400, 678]).to_dict(orient="records"),
+        "needed": [
+            {"miss_ratio": 0.01, "pages": None, "contents_alone": None, "contents_together": None},
+        ],
+    }
+    done = command("dedup", GZIP, "-m", "100%", "--sample", "rate=50%,salts=2", "--json", "-q")
+    (row,) = json.loads(done.out)["misses"]
+    assert row["low"] <= row["misses_contents_together"] <= row["high"]
+    assert "± 95 %" in command("dedup", GZIP, "-m", "100%", "--sample", "rate=50%,salts=2", "-q").out
+
+
+def test_a_trace_without_contents_among_others(command, tmp_path):
+    """Its name is said, as nothing of it is shared; alone it is refused."""
+    tr.write_trace(tmp_path / "bare.parquet", {"time": [1, 2], "page": [1, 2], "op": [1, 1]})
+    done = command("dedup", GZIP, "bare.parquet", "-m", "100%", "-q")
+    assert done.code == 0
+    assert done.err == "warning: no page contents in bare.parquet: what is written there is not shared\n"
+    done = command("dedup", "bare.parquet")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("tracereplay: bare.parquet: found no page contents; expected some")
+
+
+BAD = {
+    "not a size": (["dedup", GZIP, "-m", "1MiB,3x"], 2, 'dedup: memory: found "3x"; expected a size'),
+    "too little": (["dedup", GZIP, "-m", "9"], 2, "memory: found 9 pages; expected at least 64"),
+    "not a ratio": (["dedup", GZIP, "--miss-ratio", "a"], 2, 'dedup: miss ratio: found "a"; expected a'),
+    "pages sampled": (["dedup", GZIP, "--sample", "1k"], 2, "sample: found 1000 pages; expected a rate"),
+    "no jobs": (["dedup", GZIP, "--jobs", "0"], 2, "jobs: found 0; expected 1 or more"),
+    "no such file": (["dedup", "none.parquet"], 3, "none.parquet: no such file; check the path"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_words_that_do_not_fit(command, case):
+    """One message, and the code that tells a wrong word from a wrong file."""
+    words, code, message = BAD[case]
+    done = command(*words, "-q")
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith(f"tracereplay: {message}")
