@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from policies.test_textbook import misses
 
+from tracereplay.analysis.next_use import NextUses
 from tracereplay.analysis.one_level import OneLevel
 from tracereplay.policies import opt
+from tracereplay.run import replay
+from tracereplay.trace.schema import Op
 
 
 def fewest(string: tuple[int, ...], frames: int) -> int:
@@ -62,3 +66,31 @@ def test_frees_and_balloons():
     opt.hit(state, 1, 3)  # next used at 60 instead of 10
     opt.remove(state, 1, 4)
     assert [int(opt.victim(state, 1)) for _ in range(4)] == [3, 2, 6, 5]
+
+
+@pytest.mark.parametrize("policies", [("opt", "opt"), ("lru", "opt"), ("opt", "random")])
+def test_guests_that_know_the_future(policies):
+    """Each VM of a run misses what its own accesses do in one level: neither frees nor the others matter."""
+    draw = np.random.default_rng(5)
+    rows = {
+        "vm": draw.integers(0, 2, 400),
+        "page": draw.integers(0, 12, 400),
+        "op": draw.choice([Op.READ, Op.WRITE, Op.FREE], 400, p=[0.6, 0.3, 0.1]),
+    }
+    for memory in (1, 3, 8):
+        vms = [{"trace": "t", "trace_vm": vm, "memory": memory, "policy": policies[vm]} for vm in (0, 1)]
+        run = replay({"host": {"memory": 5}, "vm": vms}, {"t": rows}, jit=False)
+        found = (run.vms["guest_minor_faults"] + run.vms["guest_major_faults"]).tolist()
+        for vm, policy in enumerate(policies):
+            if policy == "opt":
+                mine = rows["vm"] == vm
+                assert found[vm] == one_level(rows["page"][mine], rows["op"][mine], memory)
+
+
+def one_level(pages: np.ndarray, ops: np.ndarray, frames: int) -> int:
+    """OPT's misses of some rows."""
+    pages, ops = pages.astype(np.int32), ops.astype(np.uint8)
+    alone = OneLevel("opt", frames, jit=False)
+    with NextUses([(pages, 12, ops)]) as future:
+        alone.touch(pages, 12, ops, next_uses=future.take(len(pages)))
+    return alone.misses
