@@ -88,7 +88,16 @@ def host_insert(state, pool, slot):
 host_hit = host_remove = host_victim = host_expect = host_insert
 
 
-@pytest.mark.parametrize("name", policies.names())
+QUICK_TO_COMPILE = ("clock", "fifo", "lfu", "lru", "mru", "opt", "random", "sieve", "two_q")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK_TO_COMPILE else pytest.param(name, marks=pytest.mark.slow)
+        for name in policies.names()
+    ],
+)
 def test_compiled_policies(name):
     """Each policy by itself, all its functions in two pools: the same victims and the same state."""
     module = policies.get(name)

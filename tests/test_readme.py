@@ -57,7 +57,7 @@ def test_counters_that_are_named_exist():
 def test_pictures_are_there_and_described():
     """Every picture is a file of the project, with words for those who do not see it."""
     pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", README)
-    assert len(pictures) == 3
+    assert len(pictures) == 5
     for words, path in pictures:
         assert len(words) > 20
         assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
