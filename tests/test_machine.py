@@ -201,6 +201,8 @@ def test_the_balloon_cap_is_exact_in_decimal():
 
 
 STATIC = {"controller": "static"}
+REDUCED = ONE.but(reduction={"method": "sad", "exact_above": 500})
+FROM = "from which on its faults are exact; give it more memory, or record or reduce the trace with a smaller exact_above"
 REFUSED = [
     ({"host": {"memory": "4095B"}}, {"a": ONE}, 'host.memory: found "4095B"; expected at least one frame of 4096 bytes'),
     ({"host": {"memory": 0}}, {"a": ONE}, "host.memory: found 0; expected at least one frame of 4096 bytes"),
@@ -238,6 +240,15 @@ REFUSED = [
      "such as 1000 or \"100k\": the trace's time is counted in accesses, it has no clock"),
     ({"vm": [{"trace": "a", "start": 2**63 - 1}]}, {"a": replace(ONE, span=(0, 1))},
      f"vm.*.start: found accesses at time {2**63}; expected times up to {2**63 - 1}: a smaller start"),
+    ({"host": {"memory": 499}, "vm": [{"trace": "a", "memory": 499}]}, {"a": REDUCED},
+     f'vm.0.memory: found 499 pages for VM "vm0", whose trace is reduced; expected at least 500 pages, {FROM}'),
+    ({"host": {"memory": 999}, "vm": [{"trace": "a", "memory": 999}]}, {"a": ONE.but(reduction={"exact_above": 2000})},
+     f'vm.0.memory: found 999 pages for VM "vm0", whose trace is reduced; expected at least 1000 pages, {FROM}'),
+    ({"balloon": STATIC, "vm": [{"trace": "a", "balloon": [["1s", 501], ["2s", 0]]}]}, {"a": REDUCED},
+     'vm.0.balloon: found a balloon of 501 pages that leaves 499 to VM "vm0", whose trace is reduced; expected at least '
+     f"500 pages, {FROM}"),
+    ({"host": {"memory": 499}}, {"a": REDUCED},
+     f"host.memory: found 499 frames for VMs whose traces are reduced; expected at least 500 pages, {FROM}"),
 ]  # fmt: skip
 
 
@@ -272,15 +283,20 @@ def test_a_scenario_needs_a_vm():
 
 
 PHYSICAL = ONE.but(page_space="guest-physical")
-REDUCED = ONE.but(reduction={"method": "sad", "exact_above": 500})
 SHORT = replace(ONE, span=(0, SECOND // 2))
 NO_TICK = "tick: no tick falls into the run, so nothing is scanned and no balloon changes: "
 WARNED = [
     ({"sharing": {"mode": "ksm"}}, {"a": ONE, "b": replace(ONE, has_content=False)},
      'sharing.mode: no page contents in "b": pages of unknown content are not shared'),
-    ({"vm": [{"trace": "a", "memory": 499}]}, {"a": REDUCED},
-     'vm.0.memory: VM "vm0" has 499 pages, but its trace is reduced and exact only from 500 pages on; its guest faults '
-     "are not exact"),
+    ({"host": {"policy": "lru"}, "vm": [{"trace": "a", "memory": 999, "policy": "clock"}]}, {"a": REDUCED},
+     'vm.0.policy: with a reduced trace, exact from 500 pages on, the faults of VM "vm0" of 999 pages are exact only '
+     "under lru and opt; under clock they may be far off"),
+    ({"host": {"memory": 500}}, {"a": REDUCED},
+     "host.memory: with reduced traces, exact from 500 pages on, what a host of 500 frames does is exact only under lru "
+     'and with one VM; with host.policy = "random" it may be far off'),
+    ({"host": {"memory": 1999, "policy": "lru"}}, {"a": REDUCED, "b": REDUCED},
+     "host.memory: with reduced traces, exact from 500 pages on, what a host of 1999 frames does is exact only under lru "
+     "and with one VM; with several VMs it may be far off"),
     ({"vm": [{"trace": "a", "memory": "99%"}]}, {"a": PHYSICAL},
      'vm.0.memory: VM "vm0" has 990 pages, fewer than the 1000 of its trace, which was recorded below the guest\'s own '
      "paging: that paging is simulated a second time"),
@@ -307,7 +323,18 @@ def test_what_would_mislead_is_warned_of(said, traces, message):
     ("said", "traces"),
     [
         ({"balloon": STATIC, "vm": [{"trace": "a", "balloon": 3}]}, {"a": SHORT}),
-        ({"vm": [{"trace": "a", "memory": 500}]}, {"a": REDUCED}),
+        (
+            {"host": {"policy": "lru", "memory": "100%"}, "vm": [{"trace": "a", "memory": 500}]},
+            {"a": REDUCED},
+        ),
+        ({"host": {"policy": "lru", "memory": 500}, "vm": [{"trace": "a", "policy": "opt"}]}, {"a": REDUCED}),
+        ({"host": {"memory": "100%"}, "vm": [{"trace": "a", "policy": "fifo"}]}, {"a": REDUCED}),
+        ({}, {"a": ONE.but(reduction={"exact_above": 375})}),
+        ({"host": {"memory": "100%"}}, {"a": ONE.but(reduction={"exact_above": 2000})}),
+        (
+            {"balloon": STATIC, "host": {"policy": "lru"}, "vm": [{"trace": "a", "balloon": 500}]},
+            {"a": REDUCED},
+        ),
         ({"vm": [{"trace": "a", "memory": "200%"}]}, {"a": PHYSICAL}),
         ({"tick": 0}, {"a": ONE}),
         ({"allocation": {"idle_tax": "75%"}, "vm": [{"trace": "a", "shares": 1000, "min": 0}]}, {"a": ONE}),

@@ -160,6 +160,7 @@ def resolve(said: scenario.Scenario, traces: Mapping[str, Trace]) -> Machine:
     host = _host(said, vms, page_size, notes)
     checks.check_sharing(said, sources, notes)
     checks.check_families(vms, notes)
+    checks.check_reduction(sources, vms, host, notes)
     first, last = _time_range(sources, vms, notes)
     tick = _tick(said, unit, last - first, notes)
     every = _timeline_every(said, unit, tick, last - first, _timeline_rows(sources, vms), notes)

@@ -60,6 +60,14 @@ def test_what_differs_is_said(command, tmp_path, text):
     assert command("compat", "memsim", text, 2, "clock", "-q").err == ""
 
 
+def test_a_memory_below_what_a_reduced_trace_tells_is_warned_of(command, tmp_path):
+    """Even when quiet; from that size on nothing is said."""
+    tr.write_trace(tmp_path / "r.parquet", {"page": [1, 2, 1]}, reduction={"exact_above": 2})
+    below = command("compat", "memsim", "r.parquet", 1, "lru", "-q")
+    assert below.err == "warning: r.parquet is reduced and exact from 2 frames on; 1 would do otherwise\n"
+    assert (below.code, command("compat", "memsim", "r.parquet", 2, "lru").err) == (0, "")
+
+
 WRONG = {
     ("memsin", "t.txt", 2, "lru"): (2, 'compat: found "memsin"; expected "memsim"; did you mean "memsim"?'),
     ("memsim", "t.txt", 0, "lru"): (2, 'compat: found "0"; expected at least 1 frame'),

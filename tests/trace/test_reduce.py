@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tracereplay.analysis.one_level import count_misses
+from tracereplay.analysis.one_level import OneLevel, count_misses
 from tracereplay.bundled import trace_path
 from tracereplay.trace import open_trace
 from tracereplay.trace.convert import import_trace
@@ -55,6 +57,27 @@ def lru(rows, frames: int) -> list[tuple[str, int]]:
                 done.append(("write back" if dirty else "evict", victim))
         memory[page] = memory.pop(page, False) or op == W
     return done + [("dirty at the end", page) for page, dirty in memory.items() if dirty]
+
+
+def least_misses(rows, frames: int) -> list[int]:
+    """Where Belady's MIN misses, as times; a page that is freed is not used again before it comes anew."""
+    uses: dict[int, list[tuple[int, bool]]] = {}
+    for time, page, op in rows:
+        uses.setdefault(page, []).append((time, op != FREE))
+    memory: set[int] = set()
+    missed = []
+    for now, page, op in rows:
+        uses[page].pop(0)
+        if op == FREE:
+            memory.discard(page)
+        elif page not in memory:
+            missed.append(now)
+            if len(memory) == frames:
+                memory.remove(
+                    max(memory, key=lambda p: uses[p][0][0] if uses[p] and uses[p][0][1] else np.inf)
+                )
+            memory.add(page)
+    return missed
 
 
 # K, accesses, what is kept: worked out by hand
@@ -120,6 +143,41 @@ def test_every_memory_from_K_on_does_the_same(above, frees):
         assert len(kept) < len(rows.page)
         for frames in range(above, 42):
             assert lru(kept, frames) == lru(kept_rows(rows), frames), (seed, frames)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.integers(1, 6),
+    st.lists(st.tuples(st.integers(0, 8), st.sampled_from([R, R, W, F, FREE])), min_size=1, max_size=60),
+)
+def test_lru_and_opt_miss_at_the_same_accesses(above, accesses):
+    """From K pages up to all, against naive models: what LRU does, and when Belady's MIN misses."""
+    rows = arrays(accesses)
+    whole, kept = kept_rows(rows), reduced(rows, above)
+    for frames in range(above, 10):
+        assert lru(kept, frames) == lru(whole, frames)
+        assert least_misses(kept, frames) == least_misses(whole, frames)
+
+
+# K and as many frames, pages, misses on the whole trace and on the reduced one
+OTHERS = {
+    "fifo": (3, "32031323", (6, 5)),
+    "clock": (2, "33103", (3, 4)),
+    "random": (3, "2103010", (6, 5)),
+}
+
+
+@pytest.mark.parametrize("policy", OTHERS)
+def test_other_policies_may_miss_otherwise(policy):
+    """A policy that does not go by recency sees what was dropped; rather more misses or fewer."""
+    above, pages, expected = OTHERS[policy]
+    rows = arrays([(int(page), R) for page in pages])
+    found = []
+    for kept in (kept_rows(rows), reduced(rows, above)):
+        memory = OneLevel(policy, above, jit=False)
+        memory.touch(np.array([page for _, page, _ in kept], np.int32), 4)
+        found.append(memory.misses)
+    assert tuple(found) == expected
 
 
 def test_smaller_memories_see_fewer_faults():

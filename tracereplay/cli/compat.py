@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Json, Quiet, print_json, say
+from tracereplay.cli._console import Json, Quiet, print_json, say, warn
 from tracereplay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def compat(
         raise UsageError(f"compat: {error}") from None
     with _opened(trace) as rows:
         traffic = count_traffic(rows, policy, memory, seed=seed, hit_on_load=set_on_load, heed_frees=False)
+        above = rows.metadata.exact_above or 0
     found = {
         "frames": memory,
         "events": traffic.accesses,
@@ -82,6 +83,8 @@ def compat(
         print_json(found)
     else:
         print(MEMSIM.format(**found))
+    if memory < above:
+        warn([f"{trace} is reduced and exact from {above:,} frames on; {memory:,} would do otherwise"])
     if traffic.frees:
         say(f"left out: {traffic.frees:,} FREE rows, which memsim has not", quiet=quiet)
     if name == "clock" and not set_on_load:
