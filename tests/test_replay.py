@@ -207,17 +207,21 @@ def test_rows_at_the_time_of_the_last_tick_are_counted(n):
 
 
 def test_warnings_reach_the_result():
-    """Runs that work but mislead: a VM below exact_above, sharing with contents in some traces only."""
-    said = {"sharing": {"mode": "esx"}, "vm": [{"trace": GZIP, "memory": 63}, {"trace": "bare"}]}
+    """Runs that work but mislead: a policy that does not suit a reduced trace, a trace without contents."""
+    said = {
+        "sharing": {"mode": "esx"},
+        "vm": [{"trace": GZIP, "memory": 127, "policy": "fifo"}, {"trace": "bare"}],
+    }
     r = tr.replay(said, {GZIP: GZIP, "bare": {"page": PAGES}}, jit=False)
-    assert len(r.warnings) == 2
-    assert r.warnings[0] == (
-        'vm.0.memory: VM "gzip" has 63 pages, but its trace is reduced and exact only from 64 pages on; '
-        "its guest faults are not exact"
+    assert len(r.warnings) == 3
+    assert r.warnings[0].startswith('sharing.mode: no page contents in "bare": pages of unknown content')
+    assert r.warnings[1] == (
+        'vm.0.policy: with a reduced trace, exact from 64 pages on, the faults of VM "gzip" of 127 pages are '
+        "exact only under lru and opt; under fifo they may be far off"
     )
-    assert r.warnings[1].startswith('sharing.mode: no page contents in "bare": pages of unknown content')
+    assert r.warnings[2].startswith("host.memory: with reduced traces, exact from 64 pages on")
     assert r.summary()["warnings"] == list(r.warnings)
-    enough = tr.replay({"vm": [{"trace": GZIP, "memory": 64}]}, jit=False)
+    enough = tr.replay({"host": {"memory": 64}, "vm": [{"trace": GZIP, "memory": 64}]}, jit=False)
     assert enough.warnings == ()
     with pytest.raises(ScenarioError, match='found "esx", but no trace has page contents'):
         tr.replay({"sharing": {"mode": "esx"}}, {"bare": {"page": PAGES}})

@@ -6,7 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracereplay.analysis.content_curve import ContentCurves, content_curves
+    from tracereplay.analysis.double_paging import double_paging_surface
     from tracereplay.analysis.heat import heat
+    from tracereplay.analysis.mrc import mrc
+    from tracereplay.analysis.partition import partition
+    from tracereplay.analysis.statistics import stat
+    from tracereplay.many import replay_many
     from tracereplay.provenance import rerun
     from tracereplay.report.heatmap import heatmap
     from tracereplay.result import Result, load_run
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     from tracereplay.trace.check import check_trace
     from tracereplay.trace.convert import export_trace, import_trace
     from tracereplay.trace.merge import merge
+    from tracereplay.trace.reduce import reduce_trace
     from tracereplay.trace.sample import estimated_reclaimed, sample_trace
     from tracereplay.trace.slice import slice_trace
     from tracereplay.trace.synth import synth
@@ -25,17 +32,25 @@ __version__ = "0.1.0"
 
 _HOME = {
     "replay": "tracereplay.run",
+    "replay_many": "tracereplay.many",
     "capture": "tracereplay.trace.capture",
     "export_trace": "tracereplay.trace.convert",
     "import_trace": "tracereplay.trace.convert",
     "synth": "tracereplay.trace.synth",
     "merge": "tracereplay.trace.merge",
     "slice_trace": "tracereplay.trace.slice",
+    "reduce_trace": "tracereplay.trace.reduce",
     "sample_trace": "tracereplay.trace.sample",
     "estimated_reclaimed": "tracereplay.trace.sample",
     "check_trace": "tracereplay.trace.check",
+    "ContentCurves": "tracereplay.analysis.content_curve",
+    "content_curves": "tracereplay.analysis.content_curve",
+    "double_paging_surface": "tracereplay.analysis.double_paging",
     "heat": "tracereplay.analysis.heat",
+    "mrc": "tracereplay.analysis.mrc",
     "heatmap": "tracereplay.report.heatmap",
+    "partition": "tracereplay.analysis.partition",
+    "stat": "tracereplay.analysis.statistics",
     "rerun": "tracereplay.provenance",
     "Result": "tracereplay.result",
     "load_run": "tracereplay.result",
@@ -48,11 +63,14 @@ _HOME = {
 """Public name → module; imported when first used, so that ``import tracereplay`` costs nothing."""
 
 __all__ = [
+    "ContentCurves",
     "Result",
     "Scenario",
     "Trace",
     "capture",
     "check_trace",
+    "content_curves",
+    "double_paging_surface",
     "estimated_reclaimed",
     "export_trace",
     "heat",
@@ -61,11 +79,16 @@ __all__ = [
     "info",
     "load_run",
     "merge",
+    "mrc",
     "open_trace",
+    "partition",
+    "reduce_trace",
     "replay",
+    "replay_many",
     "rerun",
     "sample_trace",
     "slice_trace",
+    "stat",
     "synth",
     "write_trace",
 ]

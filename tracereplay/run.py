@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracereplay import control
+from tracereplay.analysis.next_use import NextUses
 from tracereplay.core.invariants import LAWS
 from tracereplay.core.simulator import Simulator
 from tracereplay.errors import ScenarioError
@@ -16,6 +20,7 @@ from tracereplay.provenance import Provenance, Stopwatch
 from tracereplay.result import Result, Sample
 from tracereplay.scenario import Scenario
 from tracereplay.trace.feed import Feed, Rows, ahead
+from tracereplay.trace.ids import read_only
 from tracereplay.trace.reader import Trace, open_trace
 
 if TYPE_CHECKING:
@@ -55,14 +60,22 @@ def replay(
 
 def open_traces(said: Scenario, given: Mapping[str, Any] | None) -> dict[str, Trace]:
     """Open every trace that the scenario's VMs name; without VMs, every trace given."""
-    given = dict(given or {})
-    wanted = list(dict.fromkeys(vm.trace for vm in said.vm)) or list(given)
+    given = given or {}
+    return {name: open_trace(given.get(name, name)) for name in trace_names(said, given)}
+
+
+def trace_names(said: Scenario, given: Mapping[str, Any]) -> list[str]:
+    """The traces that the scenario's VMs name; without VMs, all that are given.
+
+    ScenarioError when one is given that no VM names.
+    """
+    wanted = list(said.traces or given)
     unused = [name for name in given if name not in wanted]
     if unused:
         raise ScenarioError(
             f"traces: found {', '.join(unused)}, which no [[vm]] names; expected only {', '.join(wanted)}"
         )
-    return {name: open_trace(given.get(name, name)) for name in wanted}
+    return wanted
 
 
 class Run:
@@ -79,6 +92,8 @@ class Run:
         self._last_time = 0
         self._ticks = 0
         self._samples: list[Sample] = []
+        self.seconds = 0.0
+        """How long it has taken to advance so far."""
 
     @property
     def state(self) -> State:
@@ -86,25 +101,20 @@ class Run:
         return self.simulator.state
 
     def to_end(self, progress: Progress | None = None) -> None:
-        """Replay all rows; decoding runs ahead in a thread."""
-        done = 0
-        batches = ahead(self._feed)
-        try:
-            for rows in batches:
-                self.advance(rows)
-                if rows.wants_live:
-                    self._feed.supply_live(self.simulator.live_contents(rows.n_contents))
-                done += len(rows.time)
-                if progress is not None:
-                    progress(done, self._feed.n_rows)
-        finally:
-            batches.close()
-        if self._samples and self._samples[-1].time == self._last_time:
-            self._samples.pop()  # a tick's, taken before the rows of its time ran
-        self._sample(self._last_time)
+        """Replay all rows."""
+        drive([self], self._feed, progress=progress)
+
+    def compile(self) -> None:
+        """Have the kernels compiled, by calls that change nothing."""
+        vm, page, op, content = (np.zeros(0, kind) for kind in (np.uint16, np.int32, np.uint8, np.int32))
+        self.simulator.replay((read_only(vm), page, read_only(op), content), 0, 0)
+        self.simulator.resize_balloon(0, 1, 0)
+        self.simulator.scan(0)
+        self.simulator.measure()
 
     def advance(self, rows: Rows) -> None:
         """Replay one batch of rows and the ticks that fall before or between them."""
+        began = time.perf_counter()
         self.simulator.reserve(rows.n_pages, rows.n_contents)
         if self._first_time is None:
             self._first_time = int(rows.time[0])
@@ -122,6 +132,13 @@ class Run:
                 self.simulator.check()
             row = stop
         self._last_time = int(rows.time[-1])
+        self.seconds += time.perf_counter() - began
+
+    def end(self) -> None:
+        """Take the last sample, when all rows are replayed."""
+        if self._samples and self._samples[-1].time == self._last_time:
+            self._samples.pop()  # a tick's, taken before the rows of its time ran
+        self._sample(self._last_time)
 
     @property
     def _next_tick(self) -> int | None:
@@ -161,3 +178,29 @@ class Run:
                 )
         laws = LAWS if self._check else ()
         return Result.of_run(self.machine, self._samples, tuple(warnings), laws, provenance)
+
+
+def drive(runs: Sequence[Run], feed: Feed, *, jobs: int = 1, progress: Progress | None = None) -> None:
+    """Replay all rows of ``feed`` in all ``runs``, ``jobs`` at a time; decoding runs ahead in a thread."""
+    done = 0
+    with contextlib.ExitStack() as threads:
+        future = None
+        if any(run.simulator.needs_future for run in runs):
+            future = threads.enter_context(NextUses(feed.look_through()))
+        batches = threads.enter_context(contextlib.closing(ahead(feed)))
+        each = map if jobs == 1 else threads.enter_context(ThreadPoolExecutor(jobs)).map
+        for rows in batches:
+            if future is not None:
+                next_uses = future.take(len(rows.time))
+                for run in runs:
+                    run.simulator.foresee(rows.vm, rows.op, next_uses)
+            slowest_first = sorted(runs, key=lambda run: run.seconds, reverse=True)  # none waits for it alone
+            list(each(Run.advance, slowest_first, [rows] * len(runs)))
+            if rows.wants_live:
+                live = [run.simulator.live_contents(rows.n_contents) for run in runs]
+                feed.supply_live(np.logical_or.reduce(live))
+            done += len(rows.time)
+            if progress is not None:
+                progress(done, feed.n_rows)
+    for run in runs:
+        run.end()

@@ -39,15 +39,15 @@ def widest(out: str) -> int:
 
 def test_replay_prints_a_table(command, files):
     """The numbers of the API, in 80 columns, and nothing is written without -o."""
-    done = command("replay", GZIP, "--host-memory", "60%", "--guest", "lru", "--memory", "50%", "-q")
+    done = command("replay", GZIP, "--host-memory", "75%", "--guest", "lru", "--memory", "75%", "-q")
     assert (done.code, done.err) == (0, "")
-    said = {"host": {"memory": "60%"}, "vm": [{"trace": str(GZIP), "memory": "50%"}]}
+    said = {"host": {"memory": "75%"}, "vm": [{"trace": str(GZIP), "memory": "75%"}]}
     expected = tr.replay(said).totals
     shown = cells(done.out)
     for name in ("accesses", "guest_major_faults", "double_faults", "silent_swap_writes", "frames_in_use"):
         assert shown[name] == [f"{expected[name]:,}"] * 2
     assert "ballooned" not in shown
-    assert "host: 73 frames (292 KiB), random; guests: lru." in done.out
+    assert "host: 138 frames (552 KiB), random; guests: lru." in done.out
     assert widest(done.out) <= 80
     assert files() == set()
 
@@ -71,7 +71,7 @@ def test_replay_of_several_traces_and_of_a_scenario(command, tmp_path):
     assert one["totals"] == two["totals"]
     more = [
         "--host-memory",
-        "50",
+        "70",
         "--set",
         "vm.a.memory=80",
         "--set",
@@ -137,11 +137,26 @@ def test_replay_finds_a_bad_place_before_it_starts(command, tmp_path):
 
 def test_quiet_leaves_only_warnings(command, tmp_path):
     """No talk with --quiet; warnings stay, as they change what the numbers mean."""
-    quiet = command("replay", GZIP, "-q", "--check", "-o", "run", "--memory", "63")
+    quiet = command("replay", GZIP, "-q", "--check", "-o", "run", "--memory", "127")
     assert quiet.code == 0
-    assert quiet.err.startswith('warning: vm.0.memory: VM "gzip" has 63 pages, but its trace is reduced')
+    assert quiet.err.startswith("warning: host.memory: with reduced traces, exact from 64 pages on")
     assert quiet.err.count("\n") == 1
     assert len(tr.load_run("run").warnings) == 1
+
+
+def test_a_memory_below_what_a_reduced_trace_tells_is_refused(command, files):
+    """Guest and host at once, found, expected, what to do; nothing is run."""
+    refused = command("replay", GZIP, "-o", "run", "--memory", "63", "--host-memory", "62")
+    advice = "pages, from which on its faults are exact; give it more memory, or record or reduce the trace"
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.count(advice) == 2
+    assert 'vm.0.memory: found 63 pages for VM "gzip", whose trace is reduced; expected at least 64' in (
+        refused.err
+    )
+    assert "host.memory: found 62 frames for VMs whose traces are reduced; expected at least 63" in (
+        refused.err
+    )
+    assert files() == set()
 
 
 def test_a_balloon_above_its_cap_is_clipped_and_said_so(command):
@@ -352,23 +367,28 @@ def test_demo_shows_double_paging_and_the_remedies(command, files, tmp_path):
 
 # ---- bench ----------------------------------------------------------------------------------------
 
-SMALL = ("--accesses", "20k", "--pages", "1k", "--frames", "100", "--rounds", "1")
+SMALL = ("--accesses", "20k", "--pages", "1k", "--frames", "100", "--rounds", "1", "--policy", "fifo,clock")
 
 
 def test_bench_measures_us(command, files):
-    """Every contestant has a speed, the policies have misses; no trace file stays behind."""
+    """Every contestant has a speed, one level has misses; no trace file stays behind."""
     done = command("bench", *SMALL, "--json", "--dir", ".")
     assert done.code == 0
     found = json.loads(done.out)
     assert found["workload"]["accesses"] == 20_000
     results = found["results"]
-    assert len(results) == 6
-    for name, row in results.items():
-        assert row["accesses_per_second"] > 0
-        assert (row["misses"] is None) == name.startswith("two levels")
-        assert "ratio" not in row
-    whole, kernel = (results[f"one level, lru, {what}"] for what in ("from Parquet", "kernel only"))
-    assert whole["misses"] == kernel["misses"]
+    assert {name: row["misses"] is None for name, row in results.items()} == {
+        "lru, every size in one pass, from Parquet": False,
+        "one level, lru, from Parquet": False,
+        "one level, lru, kernel only": False,
+        "one level, fifo, kernel only": False,
+        "one level, clock, kernel only": False,
+        "two levels, lru + random, esx sharing, from Parquet": True,
+        "the same for 8 machines in one call, two jobs": True,
+    }
+    assert all(row["accesses_per_second"] > 0 and "ratio" not in row for row in results.values())
+    curve, whole, kernel = list(results.values())[:3]
+    assert curve["misses"] == whole["misses"] == kernel["misses"]
     assert 0 < kernel["misses"] < results["one level, fifo, kernel only"]["misses"] < 20_000
     assert 0 < found["memory"]["distinct_pages"] <= 1000
     assert found["memory"]["peak_bytes"] > 0
@@ -385,6 +405,7 @@ def test_bench_against_libcachesim(command):
     found = json.loads(done.out)
     assert found["misses_agree"] == {"lru": True, "fifo": True, "clock": True}
     assert len(found["results"]) == 10
+    assert "libcachesim Clock" in found["results"]
     assert found["results"]["libcachesim LRU"]["ratio"] == 1
     assert all(row["ratio"] > 0 for row in found["results"].values())
     text = command("bench", *SMALL, "--against", "libcachesim", "-q").out

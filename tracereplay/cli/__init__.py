@@ -37,8 +37,16 @@ GROUPS = {
         "merge": "Put the VMs of several traces onto one clock, as one trace.",
         "slice": "Cut a window of time or rows, or some VMs, out of a trace.",
         "sample": "Keep a part of a trace that stands for the whole.",
+        "reduce": "Leave out the accesses that no memory of so many pages or more could miss.",
         "export": "Write a trace in another tool's format.",
         "compat": "Print what another simulator prints, so that the two can be compared.",
+    },
+    "Analyse a trace": {
+        "stat": "Say how a trace reuses its pages: mix, working sets, idle memory, popularity, phases.",
+        "mrc": "Say what a memory of each size would miss, under one policy or several.",
+        "dedup": "Say what VMs miss where memory holds each content once, and what they need.",
+        "surface": "Say what guest and host read and write at every size of both, exactly, LRU in both.",
+        "partition": "Split a host's memory between VMs so that they miss least.",
     },
     "Reference": {
         "policies": "List the replacement policies and their parameters.",

@@ -15,6 +15,7 @@ from tracereplay.errors import UsageError
 def bench(
     *,
     against: str | None = None,
+    policy: str | None = None,
     accesses: str = "20M",
     pages: str = "1M",
     frames: str = "100k",
@@ -26,12 +27,15 @@ def bench(
 ) -> None:
     """Measure replay speed on this machine, alone or beside another simulator in the same run.
 
-    A Zipf trace goes through one level of memory and through guest and host with page sharing.
+    A Zipf trace goes through one level of memory, through all its sizes at once, and through guest and host
+    with page sharing, for one machine and for several.
 
     Parameters
     ----------
     against
         The other simulator: libcachesim, whose policies read the same pages from its own binary file.
+    policy
+        Policies to time in one level of memory, such as lru,clock,arc; default: all.
     accesses
         Rows of the trace, such as 20M.
     pages
@@ -45,6 +49,7 @@ def bench(
     directory
         Where the trace files go while it runs (5 bytes an access, 29 with a rival); default: a temporary one.
     """
+    from tracereplay.analysis.mrc import parse_policies
     from tracereplay.studies import bench as study
 
     workload = study.Workload(
@@ -61,6 +66,7 @@ def bench(
             Path(folder),
             rounds=rounds,
             against=against,
+            chosen=None if policy is None else parse_policies(policy),
             say=lambda text: say(text, quiet=quiet),
         )
     if json:

@@ -87,6 +87,12 @@ class Feed:
                 self._contents.recycle(live)
                 self._recycle_at = max(self._recycle_from, 2 * self._contents.in_use)
 
+    def look_through(self) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+        """Pages (int32, dense ids), how many ids there are so far, and operations of all rows, beforehand."""
+        pages = Ids(len(self._domain_of))
+        for batch in placed_rows(self._sources, self._batch_rows):
+            yield pages.encode(batch.page, batch.vm), len(pages), batch.op
+
     def supply_live(self, live: np.ndarray) -> None:
         """Say which content ids are still named (bool[n_contents]), once for each ``wants_live``."""
         self._live.put(live)
