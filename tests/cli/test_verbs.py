@@ -283,6 +283,15 @@ def test_info_of_two_vms(command):
     assert shown["guest2"] == ["linux", "20.2k", "78.9 MiB"]
 
 
+def test_a_name_in_brackets_is_text(command):
+    """What looks like markup of the terminal is printed as it stands, in every verb that names VMs."""
+    tr.write_trace("odd.parquet", {"page": [1, 2, 1]}, vms=[{"name": "[/]"}])
+    for words in (["info", "odd.parquet"], ["replay", "odd.parquet", "-o", "run", "-q"], ["info", "run"]):
+        done = command(*words)
+        assert done.code == 0
+        assert "[/]" in done.out
+
+
 def test_info_of_a_run(command, tmp_path):
     """The table that replay printed, and the summary."""
     first = command("replay", GZIP, "-o", "run", "-q")

@@ -35,7 +35,7 @@ def print_text(renderable: Any) -> None:
         def on_broken_pipe(self) -> None:
             raise  # rich would leave with code 1, which means another thing here
 
-    Plain(highlight=False, soft_wrap=False).print(renderable)
+    Plain(highlight=False, markup=False, soft_wrap=False).print(renderable)
 
 
 def say(text: str, *, quiet: bool = False) -> None:

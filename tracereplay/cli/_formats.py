@@ -26,10 +26,8 @@ def print_formats(parameters: Mapping[str, Mapping[str, Any]], json: bool) -> No
 
 def _folded(row: Mapping[str, Any]) -> dict[str, str]:
     """One cell for all but the name: three columns of text are more than a terminal has room for."""
-    from rich.markup import escape
-
     lines = [row["is"].replace("``", ""), f"sample: {row['sample'].strip()}"]
     if row["parameters"]:
         said = (f"{key}={default}" for key, default in row["parameters"].items())
         lines.append(f"parameters: {', '.join(said)}")
-    return {"format": row["format"], "what it is, and a sample": escape("\n".join(lines))}
+    return {"format": row["format"], "what it is, and a sample": "\n".join(lines)}
