@@ -18,7 +18,7 @@ from tracereplay.analysis.curve import Curve
 from tracereplay.analysis.partition import proportional
 from tracereplay.bundled import trace_path
 from tracereplay.errors import TraceError, UsageError
-from tracereplay.trace import Metadata
+from tracereplay.trace import Metadata, VMInfo
 from tracereplay.trace.schema import METADATA_KEY
 
 
@@ -167,6 +167,25 @@ def test_the_table():
         assert tr.partition(rows, 4, policy=policy)["misses"].tolist() == [3, 1]
 
 
+def test_a_vm_without_accesses_gets_nothing():
+    """One that only frees, and one without rows, leave all pages to the others."""
+    said = Metadata(vms=tuple(map(VMInfo, ("busy", "frees", "idle"))))
+    rows = pa.table({"vm": [0, 0, 1] * 2, "page": [1, 2, 1] * 2, "op": [0, 0, 2] * 2})
+    table = tr.partition(rows.replace_schema_metadata({METADATA_KEY: said.to_json()}), 2)
+    assert table[["pages", "misses"]].to_numpy().tolist() == [[2, 2], [0, 0], [0, 0]]
+    assert (table.attrs["left_over"], table.attrs["warnings"]) == (0, [])
+
+
+def test_a_share_of_less_than_a_page():
+    """Is told of: the VM could not run."""
+    rows = {"vm": [0] * 9 + [1], "page": [*range(9), 1]}
+    table = tr.partition(rows, 2)
+    assert table["pages_proportional"].tolist() == [2, 0]
+    assert table.attrs["warnings"] == [
+        'in proportion, "vm1" would have no page, or fewer than a reduced trace is exact for'
+    ]
+
+
 def test_proportional():
     """All of the memory, in proportion as nearly as pages allow."""
     assert proportional([3, 1], 4) == [3, 1]
@@ -188,12 +207,20 @@ def test_a_reduced_trace_gets_what_it_is_exact_for():
     table = tr.partition(rows, 4)
     assert table["pages"].tolist() == [3, 1]
     assert table["pages_proportional"].tolist() == [2, 2]
-    assert table.attrs["warnings"] == (
-        'in proportion, "<table>" would have fewer pages than its reduced trace is exact for',
-    )
-    assert tr.partition(rows, 7).attrs["warnings"] == ()
+    assert table.attrs["warnings"] == [
+        'in proportion, "vm0" would have no page, or fewer than a reduced trace is exact for'
+    ]
+    assert tr.partition(rows, 7).attrs["warnings"] == []
     (warning,) = tr.partition(rows, 7, policy="fifo").attrs["warnings"]
-    assert warning == "a reduced trace is exact under LRU alone: what fifo misses is not"
+    assert warning == "a reduced trace is exact under LRU and OPT alone: what fifo misses is not"
+    assert tr.partition(rows, 7, policy="opt").attrs["warnings"] == []
+
+
+def test_a_sample_is_told_of():
+    """What is said speaks of its rows."""
+    trace = tr.sample_trace({"page": list(range(100)) * 2}, "50%")
+    (warning,) = tr.partition(trace.read_all(), "100%").attrs["warnings"]
+    assert warning == "<table>: a sample of 0.5 of the pages: pages and misses are of the rows kept"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -264,7 +265,10 @@ def test_a_sample_estimates():
     assert found.footprints["contents"].tolist() == pytest.approx(
         exact.footprints["contents"].tolist(), rel=0.03
     )
-    assert {"contents_low", "contents_high"} < set(found.footprints)
+    for key in ("contents_alone", "contents", "shared"):
+        ends = found.footprints[f"{key}_low"], found.footprints[f"{key}_high"]
+        assert found.footprints[key].between(*ends).all()
+    assert found.footprints["shared"].iloc[-1] == pytest.approx(exact.footprints["shared"].iloc[-1], rel=0.03)
     assert {"low", "high"} < set(found.table([20_000]))
 
 
@@ -276,6 +280,15 @@ def test_the_zero_page_is_in_every_sample():
     curve = found.contents["vm0",]
     assert [line.tolist() for line in (curve.sizes, curve.misses, curve.low, curve.high)] == [[1]] * 4
     assert found.footprints["contents"].tolist() == [1]
+
+
+def test_zeros_that_are_only_written_count_for_themselves():
+    """They are in the sample although no access finds them there."""
+    memory = ContentMemory(1, Fraction(1, 2), jit=False)
+    rows = [(0, 1, WRITE, 7), (0, 1, WRITE, 0), (0, 1, FREE, None)]
+    (batch,) = open_trace(table(rows, vms=1)).batches()
+    memory.touch(batch)
+    assert memory.frames(1) == 1
 
 
 def test_a_sample_of_everything_is_exact():
@@ -309,6 +322,11 @@ def test_a_sample_of_everything_is_exact():
             8192,
             'sample: found 8192 pages; expected a rate such as "10%", as contents are sampled by',
         ),
+        (
+            table([(0, page, WRITE, 5) for page in range(1000)], vms=1),
+            "2%",
+            '<table>: found no content of VM "vm0" in a sample; expected some; take a higher rate',
+        ),
         (table([(0, 1, WRITE, 5)]), "200%", "sample: found rate 2.0; expected a rate above 0 and at most 1"),
     ],
 )
@@ -319,11 +337,30 @@ def test_what_does_not_fit(rows, sample, message):
     assert str(caught.value) == message
 
 
+def test_words_for_sizes_and_ratios():
+    """Texts, lists and single numbers; what cannot be read is refused."""
+    found = tr.content_curves(table([(0, page, WRITE, page + 1) for page in range(8)], vms=1))
+    for sizes in ("25%,16KiB", ["25%", 4], (2, "4")):
+        assert found.table(sizes)["size_pages"].tolist() == [2, 4]
+    assert found.table(np.int64(3))["size_pages"].tolist() == [3]
+    assert found.table()["size_pages"].tolist() == found.sizes() == list(range(1, 9))
+    assert found.sizes(3) == [1, 3, 8]
+    for ratios in ("5%,1", ["5%", 1.0], (0.05, 1)):
+        assert found.needed(ratios)["miss_ratio"].tolist() == [0.05, 1]
+    with pytest.raises(UsageError, match='memory: found "3x"; expected a size'):
+        found.table("3x")
+    with pytest.raises(UsageError, match='miss ratio: found "x"; expected a fraction'):
+        found.needed("x")
+
+
 def test_a_memory_too_small_to_split():
-    """Each VM needs a page."""
+    """Each VM needs a page, if it makes accesses."""
     found = tr.content_curves(table([(0, 1, WRITE, 5), (1, 1, WRITE, 5)]))
     with pytest.raises(UsageError, match="memory: found 1 pages; expected at least 2, which its VMs need"):
         found.table([1])
+    idle = tr.content_curves(table([(0, 1, WRITE, 5), (1, 1, FREE, None)]))
+    assert idle.table([1])["misses_pages"].tolist() == [1]
+    assert idle.needed(1).iloc[0].tolist() == [1, 1, 1, 1]
 
 
 def test_vms_of_one_name():

@@ -198,7 +198,7 @@ def test_frees_are_left_out():
 
 
 def test_sizes():
-    """Pages, bytes and shares of the footprint, in any order and more than once, or one; of one of two VMs."""
+    """Pages, bytes and shares of the footprint, in any order, more than once, or one; of one of two VMs."""
     rows = {"page": range(20), "vm": [0] * 10 + [1] * 10}
     said = Metadata(vms=(VMInfo("web"), VMInfo("db")))
     trace = pa.table(rows).replace_schema_metadata({METADATA_KEY: said.to_json()})
@@ -235,6 +235,13 @@ def test_reduced_traces():
     assert surface.attrs["warnings"] == []
     (warning,) = tr.double_paging_surface(path, [exact_above], [exact_above - 1]).attrs["warnings"]
     assert "exact for memories of 64 pages or more" in warning
+
+
+def test_samples():
+    """What is said speaks of their rows."""
+    sample = tr.sample_trace({"page": list(range(100)) * 2}, "50%").read_all()
+    (warning,) = tr.double_paging_surface(sample, jit=False).attrs["warnings"]
+    assert warning == "<table>: a sample of 0.5 of the pages: sizes and counts are of the rows kept"
 
 
 def test_compiled():

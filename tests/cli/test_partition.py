@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import tracereplay as tr
 from tracereplay.bundled import trace_path
+from tracereplay.trace import Metadata, VMInfo
+from tracereplay.trace.schema import METADATA_KEY
 
 GZIP, SORT = trace_path("gzip"), trace_path("sort")
 
@@ -29,18 +33,46 @@ def test_partition_prints_the_table(command, files):
         ]
     assert lines[6].split()[:2] == ["all", "VMs"]
     assert lines[-2] == "406 pages (1.59 MiB) under lru: no split has fewer misses."
-    assert lines[-1].startswith("In proportion to footprints: +")
+    more = table.attrs["total_proportional"] / table.attrs["total"] - 1
+    assert lines[-1] == f"In proportion to footprints: {more:+.1%} misses."
     assert max(map(len, lines)) <= 80
     found = json.loads(command("partition", GZIP, SORT, "-m", "406", "--json", "--quiet").out)
     assert found.pop("vms") == table.to_dict(orient="records")
-    assert found == table.attrs | {"warnings": []}
+    assert found == table.attrs
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_file(command, ending, tmp_path):
+    """The table of the API; a file that is there stays unless it is forced."""
+    words = ["partition", GZIP, SORT, "-m", "60%", "-o", f"p.{ending}"]
+    assert command(*words).err == f"table written to p.{ending}\n"
+    read = pd.read_parquet if ending == "parquet" else pd.read_csv
+    pd.testing.assert_frame_equal(read(tmp_path / f"p.{ending}"), tr.partition([GZIP, SORT], "60%"))
+    (tmp_path / f"p.{ending}").write_text("kept")
+    assert (command(*words).code, (tmp_path / f"p.{ending}").read_text()) == (3, "kept")
+    assert command(*words, "--force").code == 0
+
+
+@pytest.mark.parametrize("verb", ["partition", "dedup"])
+def test_names_that_are_no_words(command, tmp_path, verb):
+    """Names are shown as they are, in several lines if need be; all numbers fit beside them."""
+    names = ["[red]x[/red]", "[/]", "a-machine-" * 12]
+    rows = {"vm": [0, 1, 2] * 9, "page": list(range(27)), "content": list(range(1, 28)), "op": [1] * 27}
+    said = Metadata(vms=tuple(map(VMInfo, names))).to_json()
+    tr.write_trace(tmp_path / "t.parquet", pa.table(rows).replace_schema_metadata({METADATA_KEY: said}))
+    lines = command(verb, "t.parquet", "-m", "100%").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = "".join(line.split("  ")[0].strip() for line in lines)
+    assert all(name in text for name in names)
+    assert "…" not in "".join(lines)
 
 
 def test_warnings_are_said(command):
     """On standard error, even when quiet: a reduced trace under another policy."""
     done = command("partition", GZIP, "-m", "100%", "--policy", "fifo", "-q")
     assert done.code == 0
-    assert done.err == "warning: a reduced trace is exact under LRU alone: what fifo misses is not\n"
+    assert done.err == "warning: a reduced trace is exact under LRU and OPT alone: what fifo misses is not\n"
+    assert "under fifo, simulated at 64 sizes of each VM: no split has" in done.out
 
 
 BAD = {
@@ -59,6 +91,7 @@ BAD = {
         2,
         "memory: found 9 pages; expected at least 64, which its",
     ),
+    "ending": (["partition", GZIP, "-m", "99", "-o", "p.txt"], 2, 'found "p.txt"; expected a file'),
     "no jobs": (["partition", GZIP, "-m", "99", "--jobs", "0"], 2, "jobs: found 0; expected 1 or more"),
     "no such file": (
         ["partition", "none.parquet", "-m", "9"],

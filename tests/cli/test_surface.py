@@ -79,6 +79,7 @@ BAD = {
         2,
         "surface: found 2 and 1 sizes; expected two or more of guest and host for a picture",
     ),
+    "jobs": ([GZIP, "--random-host", "--jobs", "0"], 2, "jobs: found 0; expected 1 or more"),
     "seeds": ([GZIP, "--random-host", "--seeds", "0"], 2, "seeds: found 0; expected 1 or more"),
 }
 

@@ -53,8 +53,12 @@ def test_ridge_and_balloon():
     axes = figure(SURFACE).axes[0]
     (ridge,) = axes.lines
     assert [*ridge.get_xdata()] == [*ridge.get_ydata()] == [16 * PAGE, 128 * PAGE]
-    ridge_name, arrow, balloon = axes.texts
-    assert ridge_name.get_text() == "the anomaly's ridge:\nguest = host"
+    *names, arrow, balloon = axes.texts
+    assert [name.get_text() for name in names] == [
+        "the anomaly's ridge:\nguest = host",
+        "guest larger than host:\nthe host pages out, too",
+        "guest fits into host:\nonly the guest pages out",
+    ]
     assert (arrow.xyann, arrow.xy) == ((32 * PAGE, 64 * PAGE), (32 * PAGE, 32 * PAGE))
     # 8,000 / 64 + 10,000 / 32 against 8,000 / 32
     assert balloon.get_text() == "balloon of 128 KiB:\n187 reads fewer"

@@ -102,9 +102,10 @@ def best_partition(
 ) -> Partition[VM]:
     """The split of ``memory`` pages between VMs with the fewest misses in all.
 
-    A VM has one of the sizes of its curve, so the first one at least; ``least`` says which VMs have no fewer
-    than how many pages.  Sizes in multiples of ``unit`` pages are tried, single pages being exact, or where
-    that would take too long, of the smallest of 2 · ``unit``, 4 · ``unit``, … with which it does not.
+    A VM has one of the sizes of its curve, so the first one at least, or nothing if it makes no accesses;
+    ``least`` says which VMs that do have no fewer than how many pages.  Sizes in multiples of ``unit`` pages
+    are tried, single pages being exact, or where that would take too long, of the smallest of 2 · ``unit``,
+    4 · ``unit``, … with which it does not.
     UsageError: less memory than the VMs need at least.
     """
     steps = {vm: steps_of(curve, (least or {}).get(vm, 0), jit=jit) for vm, curve in curves.items()}
@@ -112,7 +113,9 @@ def best_partition(
 
 
 def steps_of(curve: Curve, least: int = 0, *, jit: bool = True) -> Steps:
-    """The steps of a curve from ``least`` pages on."""
+    """The steps of a curve from ``least`` pages on; from none on where there are no accesses."""
+    if not curve.accesses:
+        return Steps(np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int64))
     first = max(int(np.searchsorted(curve.sizes, least, "right")) - 1, 0)
     misses = curve.misses[first:].astype(np.float64)
     lowest = np.minimum.accumulate(misses)

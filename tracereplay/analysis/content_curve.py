@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -13,7 +13,7 @@ import pandas as pd
 
 from tracereplay.analysis.best_partition import Steps, split, steps_of
 from tracereplay.analysis.content_memory import ContentMemory
-from tracereplay.analysis.curve import Curve
+from tracereplay.analysis.curve import Curve, spaced
 from tracereplay.analysis.lru_curve import Progress, lru_curve
 from tracereplay.analysis.sampling import Sample, band
 from tracereplay.analysis.shards import shards_curves
@@ -23,16 +23,19 @@ from tracereplay.names import distinct, long_name, vm_name
 from tracereplay.problems import problem, shown
 from tracereplay.trace.feed import ahead
 from tracereplay.trace.reader import Trace, open_trace
+from tracereplay.trace.sample import sample_of
 from tracereplay.trace.stream import chosen
 from tracereplay.units import parse_fraction
 
 Group: TypeAlias = tuple[str, ...]
 """Names of VMs that have one memory together."""
+Ratios: TypeAlias = str | float | Iterable[str | float]
+"""Miss ratios such as 0.05 or "5%"; several as a list, or as a text with commas."""
 
 MOST_PAIRED = 8
 """Of so many VMs every pair is measured; of more, each VM and all together."""
 SIZES = 16
-"""Sizes in a table when none are asked for."""
+"""At most so many sizes in a table when none are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,8 @@ class ContentCurves:
     ``shared``, how many fewer these are.
     The last three are estimates where there is a sample: ``shared_low`` and ``shared_high``, and so on, are
     the ends of their 95 % bands then.
-    A reduced trace is exact for memories of ``exact_above`` pages or more, 1 for any other.
+    Of a reduced trace ``pages`` are exact for memories of ``exact_above`` pages or more (1 for any other
+    trace), ``contents`` nowhere.  ``warnings`` are what changes the meaning of the numbers.
     """
 
     vms: tuple[str, ...]
@@ -54,11 +58,13 @@ class ContentCurves:
     footprints: pd.DataFrame
     exact_above: int
     page_size: int
+    warnings: tuple[str, ...] = ()
 
     def table(self, sizes: Sizes | None = None) -> pd.DataFrame:
-        """Misses of all VMs by the size of memory; None: SIZES sizes up to the footprint in pages.
+        """Misses of all VMs by the size of memory, one row each.
 
-        Sizes are pages, "64MiB", or "50%" of that footprint, several as a list or with commas.
+        Sizes are pages, "64MiB", or "50%" of the footprints in pages together, several as a list or with
+        commas; None: ``sizes()``.
 
         ``size_pages``; ``misses_pages``, the memory split between VMs as is best, nothing shared;
         ``misses_contents_alone``, the same where each VM shares inside its part;
@@ -69,7 +75,7 @@ class ContentCurves:
         """
         pages = self._steps(self.pages)
         alone = self._steps({vm: self.contents[vm,] for vm in self.vms})
-        asked = self._sizes(sizes, least=max(map(_fewest_pages, (pages, alone))))
+        asked = self.sizes() if sizes is None else self._parsed(sizes)
         split_up = {
             name: [split(steps, size).total for size in asked]
             for name, steps in (("misses_pages", pages), ("misses_contents_alone", alone))
@@ -85,16 +91,22 @@ class ContentCurves:
         same = [self._size_for(together, misses) for misses in found["misses_pages"]]
         return found.assign(same_misses=pd.array(same, "Int64"))
 
-    def _sizes(self, said: Sizes | None, *, least: int) -> list[int]:
-        footprint = sum(int(curve.sizes[-1]) for curve in self.pages.values())
-        if said is None:
-            return np.unique(np.linspace(least, max(footprint, least), SIZES).astype(int)).tolist()
-        return parse_sizes("memory", said, page_size=self.page_size, footprint=lambda: footprint)
+    def sizes(self, most: int = SIZES) -> list[int]:
+        """At most so many sizes in even ratios, from what VMs need at least to all their pages."""
+        curves = self.pages, {vm: self.contents[vm,] for vm in self.vms}
+        least = [sum(int(of_vm.pages[0]) for of_vm in self._steps(some).values()) for some in curves]
+        return spaced(max(1, *least), max(self._footprint(), *least), most).tolist()
 
-    def needed(self, miss_ratios: str | float | Iterable[str | float]) -> pd.DataFrame:
+    def _parsed(self, sizes: Sizes) -> list[int]:
+        return parse_sizes("memory", sizes, page_size=self.page_size, footprint=self._footprint)
+
+    def _footprint(self) -> int:
+        return sum(int(curve.sizes[-1]) for curve in self.pages.values())
+
+    def needed(self, miss_ratios: Ratios) -> pd.DataFrame:
         """The memory in which every VM, and all together, miss at a ratio or less, in pages.
 
-        Ratios are 0.05 or "5%", several as a list or with commas.
+        Ratios are 0.05 or "5%", several as a list or with commas; a row for each.
         ``miss_ratio``; ``pages``, what the VMs need one by one, added up; ``contents_alone``, likewise where
         each shares inside its memory; ``contents_together``, one memory for all.  Missing where even a memory
         for everything misses more, as first touches are misses.
@@ -105,18 +117,15 @@ class ContentCurves:
             "contents_alone": [self.contents[vm,] for vm in self.vms],
             "contents_together": [self.contents[self.vms]],
         }
-        try:
-            ratios = [float(parse_fraction(ratio)) for ratio in listed(miss_ratios)]
-        except ValueError as error:
-            raise UsageError(f"miss ratio: {error}") from None
+        ratios = parse_ratios(miss_ratios)
         found = pd.DataFrame({"miss_ratio": ratios})
         for name, of_vms in curves.items():
             found[name] = pd.array([self._needed(of_vms, ratio) for ratio in ratios], "Int64")
         return found
 
     def _needed(self, curves: Iterable[Curve], ratio: float) -> int | None:
-        """What memories need that each miss at this ratio or less, added up."""
-        sizes = [self._size_for(curve, ratio * curve.accesses) for curve in curves]
+        """What memories with accesses need that each miss at this ratio or less, added up."""
+        sizes = [self._size_for(curve, ratio * curve.accesses) for curve in curves if curve.accesses]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
 
@@ -157,10 +166,7 @@ def content_curves(
     else:
         pages = shards_curves(trace, vms, drawn, jobs=jobs)
     memories = _measure(trace, groups(trace.n_vms), drawn, progress)
-    for vm in vms:
-        if memories[vm,][0].accesses and not any(memory.held for memory in memories[vm,]):
-            found = f"found no content of {shown(names[vm])} in a sample"
-            raise TraceError(f"{found}; expected some; take a higher rate", trace.name)
+    _check_sampled(trace, names, memories)
     return ContentCurves(
         vms=names,
         pages=dict(zip(names, pages.values(), strict=True)),
@@ -168,12 +174,28 @@ def content_curves(
         footprints=_footprints(names, memories),
         exact_above=trace.metadata.exact_above or 1,
         page_size=trace.metadata.page_size,
+        warnings=tuple(_warnings(trace)),
     )
 
 
-def _fewest_pages(steps: Mapping[str, Steps]) -> int:
-    """What VMs need at least."""
-    return sum(int(of_vm.pages[0]) for of_vm in steps.values())
+def _warnings(trace: Trace) -> Iterator[str]:
+    above, sample = trace.metadata.exact_above, sample_of(trace.metadata)
+    if above is not None:
+        yield (
+            f"{trace.name}: a reduced trace, exact for memories of pages, {above:,} or more for each VM: "
+            "what memories of contents miss is not exact at any size"
+        )
+    if sample is not None:
+        told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
+        yield f"{trace.name}: {told}: sizes and misses are of the rows kept"
+
+
+def parse_ratios(said: Ratios) -> list[float]:
+    """Miss ratios as numbers; UsageError for one that cannot be read."""
+    try:
+        return [float(parse_fraction(ratio)) for ratio in listed(said)]
+    except ValueError as error:
+        raise UsageError(f"miss ratio: {error}") from None
 
 
 def _names(trace: Trace) -> tuple[str, ...]:
@@ -214,6 +236,16 @@ def _measure(
         if progress is not None:
             progress(done, trace.n_rows)
     return found
+
+
+def _check_sampled(
+    trace: Trace, names: Sequence[str], memories: Mapping[tuple[int, ...], Sequence[ContentMemory]]
+) -> None:
+    """TraceError if no sample has anything of a VM: it would seem to miss nothing."""
+    for vm, name in enumerate(names):
+        if memories[vm,][0].accesses and not any(memory.held for memory in memories[vm,]):
+            found = f"found no content of VM {shown(name)} in a sample"
+            raise TraceError(f"{found}; expected some; take a higher rate", trace.name)
 
 
 def _curve(memories: Sequence[ContentMemory]) -> Curve:

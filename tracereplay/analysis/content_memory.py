@@ -147,7 +147,7 @@ class ContentMemory:
         return int(self._state.held[_HELD_ENTITIES, _MOST])
 
     def frames(self, n: int) -> Fraction:
-        """How many entities ``n`` of the sample stand for, one being the zero page if a page ever was that."""
+        """How many entities ``n`` of the sample stand for, one being the zero page if a page ever was."""
         zero = min(int(self._zero_was_held), n)
         return zero + (n - zero) / self.rate
 

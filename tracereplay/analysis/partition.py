@@ -17,10 +17,12 @@ from tracereplay.errors import TraceError, UsageError
 from tracereplay.names import distinct, long_name, vm_name
 from tracereplay.problems import problem, shown
 from tracereplay.trace.reader import Trace, open_trace
+from tracereplay.trace.sample import sample_of
 from tracereplay.units import parse_size
 
 SIZES = 64
 """Memories of so many sizes are simulated for each VM under a policy that is not LRU."""
+_EXACT_IF_REDUCED = {"lru", "opt"}
 
 
 class Claim(NamedTuple):
@@ -28,7 +30,7 @@ class Claim(NamedTuple):
 
     curve: Curve
     footprint: int  # pages
-    least: int  # pages
+    least: int  # pages, of which it may have no fewer
 
 
 def partition(
@@ -45,10 +47,11 @@ def partition(
     misses_proportional``, where memory is shared out in proportion to footprints.  ``attrs``: ``total``,
     misses of all VMs, and ``total_proportional``; ``bound``, which no split goes below; ``exact``, whether no
     split has fewer misses, else ``unit``: none has whose parts are multiples of so many pages; ``memory``
-    and ``left_over`` (which would save no miss), in pages; ``page_size``, ``policy``, ``warnings``.
+    and ``left_over``, in pages, which if exact would save no miss; ``page_size``, ``policy``, ``warnings``.
 
     All this speaks of the curves: exact at every size under LRU; under other policies simulated at SIZES
-    sizes of each VM, of which it takes one.  What a reduced trace is not exact for is no part.
+    sizes of each VM, of which it takes one.  A part is a page or more, and no less than what a reduced trace
+    is exact for; a VM without accesses has none.
     ``jobs`` threads make the curves; they change no number.  ``progress`` is told of each trace's rows.
     UsageError: no trace; wrong memory, policy or jobs; too little memory.  TraceError: page sizes differ.
     """
@@ -72,7 +75,7 @@ def partition(
         "left_over": pages - sum(best.pages.values()),
         "page_size": page_size,
         "policy": policy,
-        "warnings": _warnings(traces, claims, shares, policy),
+        "warnings": list(_warnings(traces, claims, shares, policy)),
     }
     return table
 
@@ -119,14 +122,19 @@ def _claims(traces: Sequence[Trace], policy: str, jobs: int, progress: Progress 
     for trace in traces:
         curves = _curves(trace, policy, jobs, progress)
         for curve, footprint in zip(curves, trace.footprints(), strict=True):
-            yield Claim(curve, footprint, min(trace.metadata.exact_above or 0, int(curve.sizes[-1])))
+            least = min(trace.metadata.exact_above or 1, int(curve.sizes[-1]))
+            yield Claim(curve, footprint, least if curve.accesses else 0)
 
 
 def _curves(trace: Trace, policy: str, jobs: int, progress: Progress | None) -> list[Curve]:
     """The curve of each VM of a trace."""
     if policy == "lru":
         return list(lru_curve(trace, jobs=jobs, progress=progress).values())
-    sizes = [np.unique(np.linspace(1, max(pages, 1), SIZES).astype(np.int64)) for pages in trace.footprints()]
+    above = trace.metadata.exact_above or 1
+    sizes = [
+        np.unique(np.linspace(min(above, pages), pages, SIZES).astype(np.int64))
+        for pages in (max(footprint, 1) for footprint in trace.footprints())
+    ]
     found = (simulated_curves(trace, vm, [policy], of_vm, jobs=jobs) for vm, of_vm in enumerate(sizes))
     return [curves[policy] for curves in found]
 
@@ -154,12 +162,16 @@ def misses_at(curve: Curve, pages: int) -> int:
 
 def _warnings(
     traces: Sequence[Trace], claims: Mapping[str, Claim], shares: Sequence[int], policy: str
-) -> tuple[str, ...]:
+) -> Iterator[str]:
+    """What changes the meaning of the numbers."""
     reduced = any(trace.metadata.exact_above for trace in traces)
-    if reduced and policy != "lru":
-        return (f"a reduced trace is exact under LRU alone: what {policy} misses is not",)
+    if reduced and policies.parse(policy)[0] not in _EXACT_IF_REDUCED:
+        yield f"a reduced trace is exact under LRU and OPT alone: what {policy} misses is not"
+    for trace in traces:
+        if (sample := sample_of(trace.metadata)) is not None:
+            told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
+            yield f"{trace.name}: {told}: pages and misses are of the rows kept"
     small = [vm for (vm, claim), pages in zip(claims.items(), shares, strict=True) if pages < claim.least]
-    if not small:
-        return ()
-    listed = ", ".join(map(shown, small))
-    return (f"in proportion, {listed} would have fewer pages than its reduced trace is exact for",)
+    if small:
+        listed = ", ".join(map(shown, small[:8])) + "…" * (len(small) > 8)
+        yield f"in proportion, {listed} would have no page, or fewer than a reduced trace is exact for"

@@ -32,6 +32,11 @@ def parse_sizes(name: str, said: Sizes, *, page_size: int, footprint: Callable[[
     return found
 
 
+def check_sizes(name: str, said: Sizes) -> None:
+    """UsageError for what ``parse_sizes`` could not read, whatever page size and footprint are."""
+    parse_sizes(name, said, page_size=1, footprint=lambda: 1)
+
+
 def listed(said: object) -> Iterable[object]:
     """What is asked for, one by one: a list, a text with commas, or one thing."""
     if isinstance(said, str):

@@ -13,6 +13,8 @@ from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text,
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tracereplay.studies.random_host import Law
+
 
 def surface(
     source: str,
@@ -55,7 +57,7 @@ def surface(
     plot
         Picture of the exact surface to write: .svg, .png or .pdf.
     """
-    from tracereplay.analysis.double_paging import anomaly, double_paging_surface
+    from tracereplay.analysis.double_paging import double_paging_surface
     from tracereplay.report import style, table_file
     from tracereplay.report import surface as report
     from tracereplay.studies.random_host import doubled_law, random_host_surface
@@ -81,15 +83,22 @@ def surface(
         style.save(picture, plot)
         say(f"picture written to {plot}", quiet=quiet)
     law = None if measured is None else doubled_law(measured)
-    if not json:
+    if json:
+        print_json(_data(exact, measured, law))
+    else:
         print_text(report.terminal(exact, measured, law))
-        return
+
+
+def _data(exact: pd.DataFrame, measured: pd.DataFrame | None, law: Law | None) -> dict[Any, Any]:
+    """The surfaces and what they come to."""
+    from tracereplay.analysis.double_paging import anomaly
+
     worst = anomaly(exact)
     data = {**exact.attrs, "anomaly": worst and worst._asdict(), "surface": _records(exact)}
     if measured is not None:
-        random = {"seeds": seeds, "law": law and asdict(law), "surface": _records(measured)}
-        data |= {"random_host": random}
-    print_json(data)
+        seeds, random = measured.attrs["seeds"], _records(measured)
+        data["random_host"] = {"seeds": seeds, "law": law and asdict(law), "surface": random}
+    return data
 
 
 def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,9 @@ _DEEPEST = 64
 _WANTED_OVERCOMMITMENT = 1.6
 """g/h from which the balloon's path is drawn, about."""
 _HALO = withStroke(linewidth=3, foreground="white")
-"""Text and lines stay readable on any colour."""
+"""Lines stay visible on any colour."""
+_PAPER = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+"""Text stays readable on any colour."""
 
 
 def figure(surface: pd.DataFrame) -> Figure:
@@ -48,17 +50,19 @@ def figure(surface: pd.DataFrame) -> Figure:
     if min(reads.shape) < 2:
         found = f"{reads.shape[0]} and {reads.shape[1]} sizes"
         raise UsageError(f"surface: {problem(found, 'two or more of guest and host for a picture')}")
-    page_size = surface.attrs["page_size"]
+    page_size = float(surface.attrs["page_size"])
+    guests, hosts = (axis.to_numpy() * page_size for axis in reads.axes)
+    reads = reads.set_axis(guests).set_axis(hosts, axis="columns")
     with style.settings():
         title = f"{style.shortened(surface.attrs['vm'])}: pages read from all devices, LRU in guest and host"
         drawn, axes = style.panel(title, "memory of the host", "memory of the guest", size=_SIZE)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
-        contours = _contours(axes, reads, page_size)
-        _ridge(axes, reads, page_size)
-        _balloon(axes, reads, page_size)
-        axes.set_xlim(reads.columns[0] * page_size, reads.columns[-1] * page_size)
-        axes.set_ylim(reads.index[0] * page_size, reads.index[-1] * page_size)
+        contours = _contours(axes, reads)
+        axes.set_xlim(hosts[0], hosts[-1])
+        axes.set_ylim(guests[0], guests[-1])
+        _ridge(axes, reads)
+        _balloon(axes, reads)
         axes.grid(visible=False)
         style.octaves(axes.xaxis)
         style.octaves(axes.yaxis)
@@ -67,17 +71,17 @@ def figure(surface: pd.DataFrame) -> Figure:
     return drawn
 
 
-def _contours(axes: Axes, reads: pd.DataFrame, page_size: int) -> ContourSet:
+def _contours(axes: Axes, reads: pd.DataFrame) -> ContourSet:
     """Filled contours of either side of g = h, each continued to the line and cut off there.
 
-    Returns those from which the scale of colours can be told.
+    ``reads`` is by the bytes of guests and of hosts.  Returns those that tell the scale of colours.
     """
     values = reads.to_numpy(np.float64)
     top = max(values.max(), 2)
     low = min(max(values.min(), top / _DEEPEST, 1), top / 2)
     levels = np.geomspace(low, top, _LEVELS + 1)
     ends = reads.index[0], reads.columns[0], reads.index[-1], reads.columns[-1]
-    first, last = min(ends) * page_size, max(ends) * page_size
+    first, last = min(ends), max(ends)
     larger = reads.index.to_numpy()[:, None] > reads.columns.to_numpy()[None, :]
     # a guest that fits costs the same on each host; of those that do not, the next larger one is nearest
     sides = {
@@ -86,8 +90,8 @@ def _contours(axes: Axes, reads: pd.DataFrame, page_size: int) -> ContourSet:
     }
     for corner, side in sides.items():
         drawn = axes.contourf(
-            reads.columns * page_size,
-            reads.index * page_size,
+            reads.columns,
+            reads.index,
             side.clip(lower=low / 2),  # what is below all levels, zeros included, looks the same
             levels=levels,
             norm=LogNorm(low, top),
@@ -99,44 +103,69 @@ def _contours(axes: Axes, reads: pd.DataFrame, page_size: int) -> ContourSet:
     return drawn
 
 
-def _ridge(axes: Axes, reads: pd.DataFrame, page_size: int) -> None:
-    """The line g = h with its name."""
-    first = max(reads.index[0], reads.columns[0]) * page_size
-    last = min(reads.index[-1], reads.columns[-1]) * page_size
-    if first < last:
-        axes.plot([first, last], [first, last], color=style.INK, path_effects=[_HALO])
-        place = first * (last / first) ** 0.65
-        axes.annotate(
-            "the anomaly's ridge:\nguest = host",
-            (place, place),
-            (10, -6),
-            textcoords="offset points",
-            va="top",
-            path_effects=[_HALO],
-        )
-
-
-def _balloon(axes: Axes, reads: pd.DataFrame, page_size: int) -> None:
-    """An arrow from a guest that is larger than its host down to the size of the host."""
-    hosts = reads.columns[(reads.columns >= reads.index[0]) & (reads.columns < reads.index[-1])]
-    if not len(hosts):
+def _ridge(axes: Axes, reads: pd.DataFrame) -> None:
+    """The line g = h with its name, and what lies on either side of it."""
+    first, last = max(reads.index[0], reads.columns[0]), min(reads.index[-1], reads.columns[-1])
+    if first >= last:
         return
-    host = hosts[len(hosts) // 2]
-    guests = reads.index[reads.index > host]
-    guest = guests[np.abs(guests / host - _WANTED_OVERCOMMITMENT).argmin()]
-    saved = int(reads.loc[guest, host] - reads.loc[:host, host].iloc[-1])
+    axes.plot([first, last], [first, last], color=style.INK, path_effects=[_HALO])
+    place = first * (last / first) ** 0.65
+    _note(axes, "the anomaly's ridge:\nguest = host", (place, place), (10, -6), va="top")
+    corners = {
+        "guest larger than host:\nthe host pages out, too": ((0, 1), (6, -6), "left", "top"),
+        "guest fits into host:\nonly the guest pages out": ((1, 0), (-6, 6), "right", "bottom"),
+    }
+    for text, (corner, offset, ha, va) in corners.items():
+        _note(axes, text, corner, offset, xycoords="axes fraction", ha=ha, va=va, style="italic")
+
+
+def _balloon(axes: Axes, reads: pd.DataFrame) -> None:
+    """An arrow from a guest that is larger than its host down to the size of the host.
+
+    Of the hosts in the middle it is at the one where that saves most.
+    """
+    paths = [path for host in _middle(reads.columns) if (path := _path(reads, host)) is not None]
+    if not paths:
+        return
+    host, guest, saved = max(paths, key=lambda path: path.saved)
     arrow = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.5, "shrinkA": 0, "shrinkB": 0}
-    place, end = (host * page_size, guest * page_size), (host * page_size, host * page_size)
-    axes.annotate("", end, place, arrowprops=arrow | {"path_effects": [_HALO]})
-    axes.annotate(
-        f"balloon of {format_bytes((guest - host) * page_size)}:\n"
-        f"{format_count(abs(saved))} reads {'fewer' if saved >= 0 else 'more'}",
-        place,
-        (-4, 4),
-        textcoords="offset points",
-        ha="right",
-        path_effects=[_HALO],
+    axes.annotate("", (host, host), (host, guest), arrowprops=arrow | {"path_effects": [_HALO]})
+    text = (
+        f"balloon of {format_bytes(guest - host)}:\n"
+        f"{format_count(abs(saved))} reads {'fewer' if saved >= 0 else 'more'}"
     )
+    _note(axes, text, (host, guest), (-4, 4), ha="right")
+
+
+class _Path(NamedTuple):
+    """Of a balloon that takes a guest down to the size of its host."""
+
+    host: float  # bytes
+    guest: float
+    saved: int  # reads
+
+
+def _path(reads: pd.DataFrame, host: float) -> _Path | None:
+    """That of the guest nearest to _WANTED_OVERCOMMITMENT; None where none is larger, or none fits."""
+    larger, fitting = reads.index[reads.index > host], reads.index[reads.index <= host]
+    if not len(larger) or not len(fitting):
+        return None
+    guest = min(larger, key=lambda size: abs(size / host - _WANTED_OVERCOMMITMENT))
+    of_host = reads[host]
+    return _Path(host, guest, int(of_host[guest] - of_host[fitting[-1]]))
+
+
+def _middle(sizes: pd.Index) -> pd.Index:
+    """The middle third of some sizes, or more: an arrow there has room for its text."""
+    third = len(sizes) // 3
+    return sizes[third : len(sizes) - third]
+
+
+def _note(
+    axes: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **options: Any
+) -> None:
+    """A text at so many points from a place."""
+    axes.annotate(text, place, offset, textcoords="offset points", bbox=_PAPER, **options)
 
 
 def terminal(exact: pd.DataFrame, measured: pd.DataFrame | None, law: Law | None) -> Group:
@@ -181,23 +210,26 @@ def _verdict(surface: pd.DataFrame) -> str:
     worst = anomaly(surface)
     if worst is None:
         return "No anomaly at these sizes: no guest larger than its host reads more than one that fits."
-    host = f"{worst.host_pages:,} frames ({format_bytes(worst.host_pages * surface.attrs['page_size'])})"
+    memory = format_bytes(worst.host_pages * surface.attrs["page_size"])
     balloon = worst.larger_guest_pages - worst.guest_pages
     return (
-        f"The anomaly costs most on a host of {host}: a guest of {worst.guest_pages:,} pages reads "
-        f"{worst.device_reads:,.0f} pages, one of {worst.larger_guest_pages:,} reads "
-        f"{worst.larger_device_reads:,.0f}. A balloon of {balloon:,} page{'s' * (balloon != 1)} saves the "
-        f"{worst.cost:,.0f} in between."
+        f"The anomaly costs most on a host of {_counted('frame', worst.host_pages)} ({memory}): a guest of "
+        f"{_counted('page', worst.guest_pages)} reads {_counted('page', worst.device_reads)}, one of "
+        f"{worst.larger_guest_pages:,} reads {worst.larger_device_reads:,.0f}. A balloon of "
+        f"{_counted('page', balloon)} saves the {worst.cost:,.0f} in between."
     )
+
+
+def _counted(thing: str, number: float) -> str:
+    return f"{number:,.0f} {thing}{'s' * (number != 1)}"
 
 
 def _told(law: Law | None) -> str:
     """The law of a random host, and how good it is."""
     if law is None:
         return "No guest evicts a page on a host that pages: there is no law to fit."
-    pairs = f"{law.points} measured pair{'s' * (law.points > 1)}"
     return (
         f"With a host that chooses at random, 1 − exp(−{law.rate:.2f}·(g/h − 1)) of the guest's evictions "
-        f"hit a page that is paged out. At {pairs} of sizes the law is {law.rmse:.1%} of "
-        f"the evictions off (root mean square), {law.worst:.1%} at worst."
+        f"hit a page that is paged out. At {_counted('measured pair', law.points)} of sizes the law is "
+        f"{law.rmse:.1%} of the evictions off (root mean square), {law.worst:.1%} at worst."
     )
