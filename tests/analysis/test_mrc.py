@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import tracereplay as tr
@@ -68,6 +70,7 @@ def test_words_for_policies(policy, expected):
         ([4, 2, 2], [2, 4]),
         ("1, 8KiB ,50%,20 %", [1, 2]),
         (["60%", 4, HUGE], [3, 4, int(HUGE)]),
+        (pd.Series([5, 1]), [1, 5]),
     ],
 )
 @pytest.mark.parametrize("policy", ["lru", "fifo"])
@@ -113,6 +116,31 @@ def test_opt_is_the_floor():
     assert misses["lru"].tolist() == every[misses.index].tolist()
 
 
+@pytest.mark.parametrize("policy", ["lru", "fifo", "clock", "opt"])
+def test_a_guest_misses_as_much(policy):
+    """The faults of each of two guests that free pages are their curves at the size of their memory."""
+    rng = np.random.default_rng(2)
+    rows = {"vm": rng.integers(0, 2, 600), "page": (30 * rng.random(600) ** 2).astype(int)}
+    rows["op"] = rng.choice(4, 600, p=[0.4, 0.3, 0.2, 0.1])
+    guests = [{"trace": "a", "trace_vm": vm, "memory": 9, "policy": policy} for vm in (0, 1)]
+    run = tr.replay({"host": {"memory": "100%"}, "vm": guests}, {"a": rows}, jit=False)
+    faults = run.vms["guest_minor_faults"] + run.vms["guest_major_faults"]
+    assert faults.tolist() == mrc(rows, policy, sizes=9)["misses"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "passes"), [({}, 1), ({"policy": "fifo,lru"}, 3), ({"policy": "fifo", "sample": "100%"}, 2)]
+)
+def test_progress(words, passes):
+    """Of LRU's pass over all VMs and the others' over each, of two traces, as of one long one."""
+    told = []
+    mrc([TWO, TWO], **words, progress=lambda *rows: told.append(rows))
+    n = len(TWO["page"]) * passes * 2
+    assert {total for _, total in told} == {n}
+    assert told == sorted(told)
+    assert told[-1] == (n, n)
+
+
 def test_samples_have_bands():
     """An estimate of each policy and the ends of its band, in order; a sample of all pages is exact."""
     table = mrc(trace_path("sort"), "lru,fifo", sample="50%")
@@ -131,10 +159,12 @@ def test_what_changes_the_meaning_is_said():
     (text,) = mrc(trace_path("sort"), "lru,opt,fifo", sizes="50%").attrs["warnings"]
     assert text.endswith(
         "sort.parquet: a reduced trace, exact for memories of 64 pages or more: smaller ones are left out; "
-        "fifo: not exact at any size"
+        "fifo: not exact at any size; miss ratios are of the accesses kept"
     )
+    (text,) = mrc(tr.sample_trace(BELADY, 1)).attrs["warnings"]
+    assert text == "<table>: a sample of 1 of the pages: sizes, misses and miss ratios are of the rows kept"
     (first, second) = mrc(trace_path("two-guests"), vm=0).attrs["warnings"]
-    assert first.endswith("memories of 512 pages or more: smaller ones are left out")
+    assert first.endswith("smaller ones are left out; miss ratios are of the accesses kept")
     assert "recorded below the guest's own paging" in second
     freeing = {**TWO, "op": [0, int(Op.FREE), 0, 0, 0]}
     (text,) = mrc(freeing).attrs["warnings"]
@@ -149,9 +179,11 @@ def test_what_changes_the_meaning_is_said():
     ("words", "message"),
     [
         ({"policy": "lru,fif"}, 'policy: found "fif"; expected one of'),
+        ({"policy": []}, 'policy: found []; expected a name such as "lru", or several: "lru,opt"'),
+        ({"policy": ["lru", None]}, 'policy: found ["lru", null]; expected a name such as "lru", or several'),
         ({"policy": "lru:x=1"}, 'policy: found parameter "x"; expected none: policy lru has no parameters'),
-        ({"sizes": 0}, "sizes: found 0 pages; expected sizes of 1 page or more"),
-        ({"sizes": []}, "sizes: found none; expected sizes of 1 page or more"),
+        ({"sizes": 0}, "sizes: found 0; expected at least one page"),
+        ({"sizes": []}, "sizes: found no size; expected one or more"),
         ({"sizes": "half"}, 'sizes: found "half"; expected a size such as "64MiB"'),
         ({"jobs": 0}, "jobs: found 0; expected 1 or more"),
         ({"vm": "vm9"}, 'vm: found "vm9"; expected an index below 1, or one of "vm0"'),
@@ -165,19 +197,40 @@ def test_words_that_cannot_be_read(words, message):
     assert str(error.value).startswith(message)
 
 
-def test_sizes_of_which_none_is_left():
-    """Below where a reduced trace is exact, and below what a sample can tell; traces of two page sizes."""
-    for words, message in [
-        (
-            {"sizes": "1,63"},
-            "none above 63 pages; expected some of 64 or more: the trace is reduced, and not",
-        ),
-        (
-            {"sizes": 64, "sample": 0.01},
-            "none above 64 pages; expected some of 100 pages or more, or a larger",
-        ),
-    ]:
-        with pytest.raises(UsageError, match=message):
-            mrc(trace_path("sort"), **words)
-    with pytest.raises(UsageError, match="mrc: found page sizes no trace; expected traces of one page size"):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"sizes": "1,63"}, "expected 64 pages or more, as the trace is reduced and not exact below"),
+        ({"sizes": 99, "sample": 0.01}, "expected larger ones, or a larger sample"),
+        ({"policy": "fifo", "sample": "5%"}, "expected larger ones, or a larger sample"),
+    ],
+)
+def test_sizes_of_which_none_is_left(words, message):
+    """Below where a reduced trace is exact, and below what a sample can tell, LRU's or a miniature's."""
+    with pytest.raises(UsageError) as error:
+        mrc(trace_path("sort"), **words)
+    assert str(error.value).endswith(f"sort.parquet: sizes: found none that is large enough; {message}")
+
+
+def test_a_vm_too_small_for_a_sample():
+    """It is left out under the policies concerned, and that is said; so is one without rows."""
+    rows = {"vm": [0] * 2000 + [2] * 5, "page": [*range(1000), *range(1000), *range(5)]}
+    table = mrc(rows, "lru,fifo", sample="20%")
+    kept = table[["vm", "policy"]].drop_duplicates().values.tolist()
+    assert kept == [["vm0", "lru"], ["vm0", "fifo"], ["vm1", "lru"], ["vm2", "lru"]]
+    assert table.dtypes.astype(str).tolist() == ["str", "str", "int64", *["float64"] * 6]
+    (text,) = table.attrs["warnings"]
+    assert text == "<table>: left out, as no size is large enough: vm1 under fifo, vm2 under fifo"
+
+
+def test_several_traces_or_none():
+    """At least one, all with pages of one size."""
+    with pytest.raises(UsageError, match="mrc: found no trace; expected one or more"):
         mrc([])
+    large = pa.table({"page": [1]}).replace_schema_metadata(
+        {"tracereplay": '{"format": 1, "page_size": 8192}'}
+    )
+    with pytest.raises(
+        UsageError, match="mrc: found page sizes 4096, 8192; expected traces of one page size"
+    ):
+        mrc([BELADY, large])

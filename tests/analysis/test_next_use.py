@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import tempfile
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from tracereplay.analysis import next_use
 from tracereplay.analysis.next_use import NextUses
+from tracereplay.errors import OutputError
 from tracereplay.policies.opt import NEVER
 from tracereplay.trace.schema import Op
 
@@ -37,6 +41,20 @@ def test_next_uses(rows, piece):
         with NextUses(batches) as future:
             found = [future.take(min(piece, len(rows) - i)) for i in range(0, len(rows), piece)]
     assert np.concatenate([np.zeros(0, np.int64), *found]).tolist() == naive(rows)
+
+
+def test_no_room():
+    """A full disk is told, with the directory and what can be done; here no file may be large."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutputError) as error:
+            NextUses([(np.zeros(10_000, np.int32), 1, None)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    message = str(error.value)
+    assert message.startswith(f"{tempfile.gettempdir()}: cannot hold when pages are used next")
+    assert message.endswith("set TMPDIR to a directory with 12 bytes of room for each access")
 
 
 def test_without_operations_no_page_is_freed():

@@ -79,7 +79,7 @@ def test_the_same_pages_as_a_sampled_trace():
     trace = open_trace(rows)
     for salt in (0, 5):
         kept = tr.sample_trace(trace, 0.3, salt=salt).read_all()
-        for vm, keys, ops in key_rows(trace, [1, 0]):
+        for vm, _, keys, ops in key_rows(trace, [1, 0]):
             pages = SampledPages(Fraction(3, 10), salt)
             half = len(keys) // 2
             (first, ids), (second, more) = pages.take(keys[:half]), pages.take(keys[half:])

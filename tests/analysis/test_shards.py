@@ -127,5 +127,5 @@ def test_a_vm_without_accesses():
     assert shards_curves(trace, [0], sample)[0].misses.tolist() == [0]
     with pytest.raises(TraceError) as caught:
         shards_curves(trace, [1], sample)
-    message = "<table>: found no access to a page in a sample of VM 1; expected some; take a higher rate"
-    assert str(caught.value) == message
+    message = 'found no access to a page of VM "vm1" in a sample; expected some; take a higher rate'
+    assert str(caught.value) == f"<table>: {message}"

@@ -55,7 +55,7 @@ def test_json(command):
         (["-o", "t.txt"], 2, 'found "t.txt"; expected a file that ends in one of .parquet, .csv'),
         (["--plot", "t.gif"], 2, 'found "t.gif"; expected a file that ends in one of .svg, .png, .pdf'),
         (["--policy", "lruu"], 2, 'did you mean "lru"?'),
-        (["--sizes", "0"], 2, "sizes: found 0 pages; expected sizes of 1 page or more"),
+        (["--sizes", "0"], 2, 'sizes: found "0"; expected at least one page'),
         (["--vm", "other"], 2, 'vm: found "other"; expected an index below 1, or one of "gzip"'),
         (["--jobs", "0"], 2, "jobs: found 0; expected 1 or more"),
     ],

@@ -54,6 +54,28 @@ def test_a_line_per_vm_and_axes_per_vm():
     assert figure.get_suptitle() == "the first 6 of 9 VMs"
 
 
+def test_policies_look_different():
+    """A dozen lines, no two alike, and the same in all axes where a sample leaves some of a VM out."""
+    policies = ["lru", "opt", *(f"two_q:hot={share}%" for share in range(10, 20))]
+    (axes,) = curves.miss_ratio_curves(tr.mrc(BELADY, policies)).axes
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 12
+    rows = {"vm": [0] * 5 + [1] * 1000, "page": [*range(5), *range(1000)]}
+    table = tr.mrc(rows, "fifo,lru", sample="50%")
+    small, large = curves.miss_ratio_curves(table).axes
+    assert [text.get_text() for text in small.texts] == ["lru"]
+    assert [line.get_color() for line in small.lines] == [large.lines[1].get_color()]
+
+
+def test_one_size_and_a_huge_one():
+    """A curve of one size is a dot; sizes beyond 64 bits of bytes are on the axis, too."""
+    (axes,) = curves.miss_ratio_curves(tr.mrc(BELADY, sizes=3)).axes
+    assert axes.lines[0].get_marker() == "o"
+    table = tr.mrc(BELADY, sizes=[1, 2**62])
+    (axes,) = curves.miss_ratio_curves(table).axes
+    assert axes.lines[0].get_xdata().tolist() == [4 * KIB, 2**74]
+    assert text_of(table).splitlines()[-1].split() == [f"{2**62:,}", f"{2**24}", "PiB", "0.4167"]
+
+
 def test_bands_and_long_curves():
     """An estimate has its band; a curve of thousands of sizes is drawn by some hundred, the ends included."""
     table = tr.mrc(trace_path("sort"), sample="50%")

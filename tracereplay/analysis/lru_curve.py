@@ -38,6 +38,13 @@ _MOST_ROWS = 1 << 23  # of a chunk: long beside its footprint, but kept in memor
 _FREES, _FIRST_TOUCHES, _HITS = 0, 1, 2
 
 
+def part(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """Tells of the rows of one part of several as if all had as many."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, parts * total)
+
+
 def lru_curve(
     trace: Trace, vms: Collection[int] | None = None, *, jobs: int = 1, progress: Progress | None = None
 ) -> dict[int, Curve]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -12,14 +12,15 @@ import pandas as pd
 
 from tracereplay import policies as catalog
 from tracereplay.analysis.curve import Curve, spaced
-from tracereplay.analysis.lru_curve import Progress, lru_curve
+from tracereplay.analysis.lru_curve import Progress, lru_curve, part
 from tracereplay.analysis.sampling import Sample
+from tracereplay.analysis.sizes import listed, parse_sizes
 from tracereplay.errors import UsageError
 from tracereplay.names import distinct, vm_index, vm_name
-from tracereplay.problems import problem
+from tracereplay.problems import problem, shown
 from tracereplay.trace.reader import Trace, open_trace
+from tracereplay.trace.sample import sample_of
 from tracereplay.trace.schema import Op
-from tracereplay.units import parse_size
 
 LRU = "lru"
 SPACED_SIZES = 50
@@ -32,7 +33,7 @@ class _Asked:
     """What was asked for of every trace."""
 
     policies: Sequence[str]
-    sizes: Sequence[object] | None
+    sizes: Sequence[Any] | None
     sample: Sample | None
     vm: int | str | None
     jobs: int
@@ -55,32 +56,36 @@ def mrc(
 
     Before them ``trace`` says whose rows they are where ``source`` is a list of traces (else anything that
     ``open_trace`` takes), ``vm`` where a trace has several VMs and none is chosen, ``policy`` where several
-    are asked for: a list, or a text such as "lru,two_q:in=20%,out=40%,opt".
+    are asked for: a list, or a text such as "lru,two_q:hot=50%,ghosts=20%,opt".
 
     ``sizes`` are integers (pages), "64MiB" or "50%" (of the VM's footprint), several as a list or with
-    commas.  By default exact LRU has every size from 1 to the footprint, from one pass; anything else has
-    SPACED_SIZES of them in even ratios.  ``sample`` ("1%", a number of pages, "rate=1%,salts=4"; see
-    ``Sample``) estimates from a part of the pages; ``misses_low misses_high miss_ratio_low miss_ratio_high``
-    are the ends of the 95 % band.  Sizes that a sample or a reduced trace cannot speak of are left out.
+    commas.  By default exact LRU has every size from 1 to the most pages in use at a time, from one pass;
+    anything else has SPACED_SIZES up to the footprint, in even ratios.  ``sample`` ("1%", a number of pages,
+    "rate=1%,salts=4"; see ``Sample``) estimates from a part of the pages; ``misses_low misses_high
+    miss_ratio_low miss_ratio_high`` are the ends of the 95 % band.  Sizes that a sample or a reduced trace
+    cannot speak of are left out, with a warning where that leaves none of a VM.
 
     ``jobs`` threads change no number; ``seed`` is for policies that draw.  ``attrs``: ``page_size``,
     ``policies``, ``sample``; ``accesses`` by VM, FREE rows left out, and ``exact_above`` (pages, None unless
     the trace is reduced), both by trace where ``source`` is a list; ``warnings``, what changes the meaning.
-    UsageError for words that cannot be read, and sizes of which none is left.
+    UsageError: words that cannot be read, sizes of which none is left.  TraceError: no access to any sampled
+    page of a VM.
     """
     if jobs < 1:
         raise UsageError(f"jobs: {problem(str(jobs), '1 or more')}")
     parsed = None if sample is None else Sample.parse(sample)
-    asked = _Asked(parse_policies(policy), _listed(sizes), parsed, vm, jobs, seed, progress)
+    said = None if sizes is None else list(listed(sizes))
+    asked = _Asked(parse_policies(policy), said, parsed, vm, jobs, seed, progress)
     if not isinstance(source, list | tuple):
         trace = open_trace(source)
         return _of_trace(trace, asked, by_vm=vm is None and trace.n_vms > 1)
     traces = [open_trace(one) for one in source]
-    if len({trace.metadata.page_size for trace in traces}) != 1:
-        found = ", ".join(str(trace.metadata.page_size) for trace in traces) or "no trace"
-        raise UsageError(
-            f"mrc: {problem(f'page sizes {found}', 'traces of one page size')}; measure them apart"
-        )
+    if not traces:
+        raise UsageError(f"mrc: {problem('no trace', 'one or more')}")
+    page_sizes = {trace.metadata.page_size: None for trace in traces}
+    if len(page_sizes) > 1:
+        found = f"page sizes {', '.join(map(str, page_sizes))}"
+        raise UsageError(f"mrc: {problem(found, 'traces of one page size')}; measure them apart")
     return _of_traces(traces, asked)
 
 
@@ -95,8 +100,12 @@ def parse_policies(said: str | Sequence[str]) -> list[str]:
     Commas part a policy's parameters, too; what follows one is a parameter if it has an equals sign and no
     colon before that.  UsageError for an unknown policy or parameter.
     """
+    texts = [said] if isinstance(said, str) else said
+    if not (isinstance(texts, Sequence) and texts and all(isinstance(text, str) for text in texts)):
+        expected = 'a name such as "lru", or several: "lru,opt" or ["lru", "opt"]'
+        raise UsageError(f"policy: {problem(shown(said), expected)}")
     found: list[str] = []
-    for text in [said] if isinstance(said, str) else said:
+    for text in texts:
         for word in map(str.strip, text.split(",")):
             if found and "=" in word and ":" not in word.partition("=")[0]:
                 found[-1] += f",{word}"
@@ -110,20 +119,13 @@ def parse_policies(said: str | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _listed(sizes: object) -> Sequence[object] | None:
-    if sizes is None:
-        return None
-    if isinstance(sizes, str):
-        return [word.strip() for word in sizes.split(",")]
-    return list(sizes) if isinstance(sizes, Sequence | np.ndarray) else [sizes]
-
-
 def _of_traces(traces: Sequence[Trace], asked: _Asked) -> pd.DataFrame:
     """One table of several traces."""
     files = [trace.name for trace in traces]
     names = distinct([PurePath(file).stem for file in files], files)
     by_vm = asked.vm is None and any(trace.n_vms > 1 for trace in traces)
-    tables = {name: _of_trace(t, asked, by_vm=by_vm) for name, t in zip(names, traces, strict=True)}
+    parts = _parts(asked, len(traces))
+    tables = {name: _of_trace(t, next(parts), by_vm=by_vm) for name, t in zip(names, traces, strict=True)}
     for name, table in tables.items():
         table.insert(0, "trace", name)
     together = pd.concat(list(tables.values()), ignore_index=True)
@@ -134,15 +136,26 @@ def _of_traces(traces: Sequence[Trace], asked: _Asked) -> pd.DataFrame:
     return together
 
 
+def _parts(asked: _Asked, n: int) -> Iterator[_Asked]:
+    """The same for each of ``n`` passes, of whose rows is told as of one pass over all."""
+    for number in range(n):
+        yield replace(asked, progress=part(asked.progress, number, n))
+
+
 def _of_trace(trace: Trace, asked: _Asked, *, by_vm: bool) -> pd.DataFrame:
     vms = list(range(trace.n_vms)) if asked.vm is None else [vm_index(trace, asked.vm)]
     names = [vm_name(trace, vm) for vm in vms]
     curves = dict(zip(distinct(names, names), _curves(trace, vms, asked), strict=True))
-    tables = []
+    tables, left_out = [], []
     for vm, by_policy in curves.items():
         for policy, curve in by_policy.items():
             labels = ({"vm": vm} if by_vm else {}) | ({"policy": policy} if len(asked.policies) > 1 else {})
-            tables.append(_table(labels, curve, asked))
+            if len(curve.sizes):
+                tables.append(_table(labels, curve, asked))
+            else:
+                left_out.append(f"{vm} under {policy}")
+    if not tables:
+        raise _nothing_left(trace, asked)
     table = pd.concat(tables, ignore_index=True)
     table.attrs = {
         "page_size": trace.metadata.page_size,
@@ -150,9 +163,15 @@ def _of_trace(trace: Trace, asked: _Asked, *, by_vm: bool) -> pd.DataFrame:
         "sample": None if asked.sample is None else _described(asked.sample),
         "accesses": {vm: next(iter(by_policy.values())).accesses for vm, by_policy in curves.items()},
         "exact_above": trace.metadata.exact_above,
-        "warnings": list(_warnings(trace, vms, asked)),
+        "warnings": list(_warnings(trace, vms, asked, left_out)),
     }
     return table
+
+
+def _nothing_left(trace: Trace, asked: _Asked) -> UsageError:
+    exact = f"{trace.metadata.exact_above} pages or more, as the trace is reduced and not exact below"
+    expected = exact if asked.sample is None else "larger ones, or a larger sample"
+    return UsageError(f"{trace.name}: sizes: {problem('none that is large enough', expected)}")
 
 
 def _table(labels: Mapping[str, str], curve: Curve, asked: _Asked) -> pd.DataFrame:
@@ -169,13 +188,14 @@ def _table(labels: Mapping[str, str], curve: Curve, asked: _Asked) -> pd.DataFra
 
 def _curves(trace: Trace, vms: Sequence[int], asked: _Asked) -> Iterator[dict[str, Curve]]:
     """The curves of each VM by policy, in the order in which they are asked for."""
-    lru = _lru_curves(trace, vms, asked) if LRU in asked.policies else {}
     others = [policy for policy in asked.policies if policy != LRU]
+    parts = _parts(asked, (LRU in asked.policies) + (len(vms) if others else 0))
+    lru = _lru_curves(trace, vms, next(parts)) if LRU in asked.policies else {}
     for vm in vms:
         sizes = _sizes(trace, vm, asked, lru.get(vm))
         found = {LRU: lru[vm]} if vm in lru else {}
         if others:
-            found |= _simulated(trace, vm, others, sizes, asked)
+            found |= _simulated(trace, vm, others, sizes, next(parts))
         yield {policy: _at(found[policy], sizes) for policy in asked.policies}
 
 
@@ -184,7 +204,7 @@ def _lru_curves(trace: Trace, vms: Sequence[int], asked: _Asked) -> dict[int, Cu
         return lru_curve(trace, vms, jobs=asked.jobs, progress=asked.progress)
     from tracereplay.analysis.shards import shards_curves
 
-    return shards_curves(trace, vms, asked.sample, jobs=asked.jobs)
+    return shards_curves(trace, vms, asked.sample, jobs=asked.jobs, progress=asked.progress)
 
 
 def _simulated(
@@ -193,19 +213,21 @@ def _simulated(
     """Simulated curves; larger memories than the footprint do as one of just that size."""
     from tracereplay.analysis.simulated import simulated_curves
 
-    different = np.unique(np.minimum(sizes, max(trace.footprints()[vm], 1)))
     return simulated_curves(
-        trace, vm, policies, different, sample=asked.sample, seed=asked.seed, jobs=asked.jobs
+        trace,
+        vm,
+        policies,
+        np.unique(np.minimum(sizes, max(trace.footprints()[vm], 1))),
+        sample=asked.sample,
+        seed=asked.seed,
+        jobs=asked.jobs,
+        progress=asked.progress,
     )
 
 
 def _at(curve: Curve, sizes: np.ndarray) -> Curve:
     """The curve at those of ``sizes`` that it speaks of."""
-    known = sizes[sizes >= curve.sizes[0]]
-    if not len(known):
-        expected = f"some of {curve.sizes[0]} pages or more, or a larger sample"
-        raise UsageError(f"sizes: {problem(f'none above {sizes[-1]} pages', expected)}")
-    return curve.at(known)
+    return curve.at(sizes[sizes >= curve.sizes[0]] if len(curve.sizes) else curve.sizes)
 
 
 def _sizes(trace: Trace, vm: int, asked: _Asked, lru: Curve | None) -> np.ndarray:
@@ -213,49 +235,50 @@ def _sizes(trace: Trace, vm: int, asked: _Asked, lru: Curve | None) -> np.ndarra
     first = trace.metadata.exact_above or 1
     if asked.sizes is not None:
         sizes = _said_sizes(trace, vm, asked.sizes)
-        if sizes[-1] < first:
-            found = f"none above {sizes[-1]} pages"
-            expected = f"some of {first} or more: the trace is reduced, and not exact below"
-            raise UsageError(f"sizes: {problem(found, expected)}")
         return sizes[sizes >= first]
+    if asked.sample is not None:
+        first = max(first, _smallest(trace, vm, asked.sample) if lru is None else int(lru.sizes[0]))
     if len(asked.policies) > 1 or lru is None:
         return spaced(first, max(trace.footprints()[vm], first), SPACED_SIZES)
     last = max(int(lru.sizes[-1]), first)
-    if asked.sample is not None:
-        return spaced(max(first, int(lru.sizes[0])), last, SPACED_SIZES)
-    return np.arange(first, last + 1)
+    return np.arange(first, last + 1) if asked.sample is None else spaced(first, last, SPACED_SIZES)
 
 
-def _said_sizes(trace: Trace, vm: int, said: Sequence[object]) -> np.ndarray:
+def _smallest(trace: Trace, vm: int, sample: Sample) -> int:
+    from tracereplay.analysis.simulated import smallest_size
+
+    return smallest_size(trace, vm, sample)
+
+
+def _said_sizes(trace: Trace, vm: int, said: Sequence[Any]) -> np.ndarray:
     page_size = trace.metadata.page_size
-    footprint = max(trace.footprints()[vm], 1) if any("%" in str(size) for size in said) else None
-    try:
-        found = {parse_size(size, page_size=page_size, of=footprint) for size in said}
-    except ValueError as error:
-        raise UsageError(f"sizes: {error}") from None
-    if not found or 0 in found:
-        raise UsageError(f"sizes: {problem('0 pages' if found else 'none', 'sizes of 1 page or more')}")
-    return np.array(sorted(found), np.int64)
+    found = parse_sizes("sizes", said, page_size=page_size, footprint=lambda: max(trace.footprints()[vm], 1))
+    return np.unique(np.array(found, np.int64))
 
 
-def _warnings(trace: Trace, vms: Sequence[int], asked: _Asked) -> Iterator[str]:
+def _warnings(trace: Trace, vms: Sequence[int], asked: _Asked, left_out: Sequence[str]) -> Iterator[str]:
     """What changes the meaning of the numbers."""
-    above = trace.metadata.exact_above
+    name, above, sample = trace.name, trace.metadata.exact_above, sample_of(trace.metadata)
     if above is not None:
         told = f"a reduced trace, exact for memories of {above:,} pages or more: smaller ones are left out"
         others = [p for p in asked.policies if catalog.parse(p)[0] not in _EXACT_IF_REDUCED]
         guess = f"; {', '.join(others)}: not exact at any size" if others else ""
-        yield f"{trace.name}: {told}{guess}"
+        yield f"{name}: {told}{guess}; miss ratios are of the accesses kept"
+    if sample is not None:
+        told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
+        yield f"{name}: {told}: sizes, misses and miss ratios are of the rows kept"
     if asked.sample is not None and asked.sizes is not None:
-        yield f"{trace.name}: estimates; sizes for which the sample has too few pages are left out"
+        yield f"{name}: estimates; sizes for which the sample has too few pages are left out"
+    if left_out:
+        yield f"{name}: left out, as no size is large enough: {', '.join(left_out)}"
     if trace.metadata.page_space == "guest-physical":
         yield (
-            f"{trace.name}: recorded below the guest's own paging: its pages are frames of the guest, and the"
+            f"{name}: recorded below the guest's own paging: its pages are frames of the guest, and the"
             " curve is that of the host's memory, not of the guest's"
         )
     if _any_free(trace, vms):
         yield (
-            f"{trace.name}: some rows free pages: they are no accesses, and the next access to such a page "
+            f"{name}: some rows free pages: they are no accesses, and the next access to such a page "
             "misses at every size"
         )
 

@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from tracereplay.core import _jit
+from tracereplay.errors import OutputError
 from tracereplay.policies.opt import NEVER
 from tracereplay.trace.schema import Op
 
@@ -27,7 +28,7 @@ class NextUses:
 
     ``batches`` gives page ids (int32, dense) of all rows, how many ids there are so far, and operations
     (uint8) or None.  The next use of a row is the index of the next row of the same page; NEVER if there is
-    none, or if the page is freed before.
+    none, or if the page is freed before.  OutputError: no room for the files.
     """
 
     def __init__(self, batches: Iterable[tuple[np.ndarray, int, np.ndarray | None]]) -> None:
@@ -36,6 +37,12 @@ class NextUses:
             with tempfile.TemporaryFile() as pages:
                 n_rows, n_pages = _spool(batches, pages)
                 _look_back(pages, n_rows, n_pages, self._found)
+        except OSError as problem:
+            self._found.close()
+            raise OutputError(
+                f"{tempfile.gettempdir()}: cannot hold when pages are used next ({problem}); set TMPDIR to a "
+                "directory with 12 bytes of room for each access"
+            ) from None
         except BaseException:
             self._found.close()
             raise

@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracereplay.analysis.lru_curve import Progress
 from tracereplay.core import _jit
 from tracereplay.errors import UsageError
 from tracereplay.problems import one_of, problem, shown, wrong
+from tracereplay.trace.feed import ahead
 from tracereplay.trace.hashing import greatest_hash, mixed, page_keys, salt_offset
 from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.per_vm import vm_batches
@@ -115,14 +117,24 @@ class KeyRows(NamedTuple):
     """Consecutive rows of one VM, with what samples hash of their pages."""
 
     vm: int
+    row: int  # of the trace, from which on they are
     keys: np.ndarray  # uint64
     ops: np.ndarray  # uint8
 
 
-def key_rows(trace: Trace, vms: Collection[int]) -> Iterator[KeyRows]:
-    """The rows of the VMs ``vms``, in order within each."""
+def key_rows(trace: Trace, vms: Collection[int], progress: Progress | None = None) -> Iterator[KeyRows]:
+    """The rows of the VMs ``vms``, in order within each; they are made ahead in a thread."""
+    for rows in ahead(_key_rows(trace, vms)):
+        yield rows
+        if progress is not None:
+            progress(rows.row, trace.n_rows)
+    if progress is not None:
+        progress(trace.n_rows, trace.n_rows)
+
+
+def _key_rows(trace: Trace, vms: Collection[int]) -> Iterator[KeyRows]:
     for vm, rows in vm_batches(trace, ("op",), vms):
-        yield KeyRows(vm, page_keys(rows.page, np.array([vm])), rows.op)
+        yield KeyRows(vm, rows.row, page_keys(rows.page, np.array([vm])), rows.op)
 
 
 def find_rows(keys, offset, greatest, rows, hashes):

@@ -23,6 +23,7 @@ import numpy as np
 
 from tracereplay.analysis import stack_distance
 from tracereplay.analysis.curve import Curve
+from tracereplay.analysis.lru_curve import Progress
 from tracereplay.analysis.sampling import Sample, SampledPages, band, key_rows, rows_below
 from tracereplay.analysis.stack_distance import (
     ABSENT,
@@ -40,7 +41,8 @@ from tracereplay.core import _jit
 from tracereplay.core.heap import drop_greatest, push
 from tracereplay.core.recency import keep_all, room_for
 from tracereplay.errors import TraceError
-from tracereplay.trace.feed import ahead
+from tracereplay.names import vm_name
+from tracereplay.problems import shown
 from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Trace
 from tracereplay.trace.schema import Op
@@ -54,7 +56,9 @@ _BUCKETS_PER_PAGE = 2
 _FEWEST_IDS = 1 << 12  # below it forgotten pages are not worth looking for
 
 
-def shards_curves(trace: Trace, vms: Collection[int], sample: Sample, *, jobs: int = 1) -> dict[int, Curve]:
+def shards_curves(
+    trace: Trace, vms: Collection[int], sample: Sample, *, jobs: int = 1, progress: Progress | None = None
+) -> dict[int, Curve]:
     """The LRU curve of each VM of ``vms``, estimated from ``sample.salts`` samples, with their 95 % band.
 
     Sizes are those at which the estimate changes, up to where all pages in use have room: of a fixed rate R
@@ -66,9 +70,9 @@ def shards_curves(trace: Trace, vms: Collection[int], sample: Sample, *, jobs: i
     samplers = {vm: [_sampler(trace, sample, salt) for salt in range(sample.salts)] for vm in vms}
     accesses = dict.fromkeys(vms, 0)
     with ThreadPoolExecutor(jobs) as pool:
-        for vm, keys, ops in ahead(key_rows(trace, vms)):
-            accesses[vm] += int(np.count_nonzero(ops != _FREE))
-            list(pool.map(methodcaller("touch", keys, ops), samplers[vm]))
+        for rows in key_rows(trace, vms, progress):
+            accesses[rows.vm] += int(np.count_nonzero(rows.ops != _FREE))
+            list(pool.map(methodcaller("touch", rows.keys, rows.ops), samplers[rows.vm]))
     return {vm: _curve(trace, vm, samplers[vm], accesses[vm]) for vm in vms}
 
 
@@ -259,7 +263,7 @@ def _curve(trace: Trace, vm: int, samplers: list[_Sampler], accesses: int) -> Cu
     step = width * samplers[0].unit
     largest = max(sampler.footprint for sampler in samplers)
     if largest == 0 and accesses > 0:
-        found = f"found no access to a page in a sample of VM {vm}"
+        found = f"found no access to a page of VM {shown(vm_name(trace, vm))} in a sample"
         raise TraceError(f"{found}; expected some; take a higher rate", trace.name)
     n = max(math.ceil(largest / step), 1)
     for sampler in samplers:

@@ -10,6 +10,7 @@ simulations", USENIX ATC 2017.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from fractions import Fraction
@@ -18,11 +19,10 @@ import numpy as np
 
 from tracereplay import policies as catalog
 from tracereplay.analysis.curve import Curve
+from tracereplay.analysis.lru_curve import Progress
 from tracereplay.analysis.next_use import NextUses
 from tracereplay.analysis.one_level import OneLevel
 from tracereplay.analysis.sampling import KeyRows, Sample, SampledPages, band, key_rows
-from tracereplay.errors import UsageError
-from tracereplay.trace.feed import ahead
 from tracereplay.trace.ids import read_only
 from tracereplay.trace.per_vm import vm_rows
 from tracereplay.trace.reader import Trace
@@ -44,26 +44,33 @@ def simulated_curves(
     sample: Sample | None = None,
     seed: int = 0,
     jobs: int = 1,
+    progress: Progress | None = None,
 ) -> dict[str, Curve]:
     """The curve of one VM under each of ``policies`` (name and parameters) at ``sizes`` (int64, pages).
 
     With ``sample`` it is estimated in miniature, with a 95 % band, and sizes that fewer than FEWEST_FRAMES
-    frames would stand for are left out; a number of pages means its share of the footprint.  A sample of all
-    pages is none: the curve is exact.  ``jobs`` threads share the memories; they change no number.
-    Each memory takes 5 bytes a page of the footprint (of the sample) besides its frames.
-    UsageError: ``sizes`` of which none is left.
+    frames would stand for are left out, if need be all; a number of pages means its share of the footprint.
+    A sample of all pages is none: the curve is exact.  ``jobs`` threads share the memories; they change no
+    number.  Each memory takes 5 bytes a page of the footprint (of the sample) besides its frames.
     """
     rate = _rate(trace, vm, sample)
     frames = np.rint(sizes * float(rate)).astype(np.int64)
     if rate < 1:
-        sizes, frames = _large_enough(sizes, frames, rate)
+        large_enough = frames >= FEWEST_FRAMES
+        sizes, frames = sizes[large_enough], frames[large_enough]
     salts = 1 if sample is None or rate == 1 else sample.salts
     studies = [_Study(rate, salt, policies, frames, seed) for salt in range(salts)]
-    accesses = _simulate(trace, vm, studies, any(map(catalog.needs_future, policies)), jobs)
+    accesses = _simulate(trace, vm, studies, jobs, progress)
     misses = {policy: np.array([study.misses(policy) for study in studies]) for policy in policies}
     if salts == 1:
         return {policy: Curve(sizes, found[0], accesses) for policy, found in misses.items()}
     return {policy: _estimate(sizes, found / float(rate), accesses) for policy, found in misses.items()}
+
+
+def smallest_size(trace: Trace, vm: int, sample: Sample) -> int:
+    """The smallest memory, in pages, that a miniature can stand for."""
+    rate = _rate(trace, vm, sample)
+    return 1 if rate == 1 else math.ceil(FEWEST_FRAMES / rate)
 
 
 def _rate(trace: Trace, vm: int, sample: Sample | None) -> Fraction:
@@ -77,24 +84,14 @@ def _rate(trace: Trace, vm: int, sample: Sample | None) -> Fraction:
     return Fraction(min(sample.pages, footprint), footprint)
 
 
-def _large_enough(sizes: np.ndarray, frames: np.ndarray, rate: Fraction) -> tuple[np.ndarray, np.ndarray]:
-    """Those sizes for which miniatures have frames enough, and how many."""
-    kept = frames >= FEWEST_FRAMES
-    if not kept.any():
-        raise UsageError(
-            f"sample: found rate {float(rate):.3g} for memories of up to {sizes.max()} pages; expected "
-            f"{FEWEST_FRAMES} pages or more in a miniature one; take a larger sample"
-        )
-    return sizes[kept], frames[kept]
-
-
-def _simulate(trace: Trace, vm: int, studies: list[_Study], foresee: bool, jobs: int) -> int:
+def _simulate(trace: Trace, vm: int, studies: Sequence[_Study], jobs: int, progress: Progress | None) -> int:
     """Let all studies see the rows of a VM; how many of them are accesses."""
+    foresee = any(study.needs_future for study in studies)
     accesses = 0
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
         future = stack.enter_context(NextUses(_page_rows(trace, vm))) if foresee else None
-        for rows in ahead(key_rows(trace, [vm])):
+        for rows in key_rows(trace, [vm], progress):
             next_uses = None if future is None else future.take(len(rows.keys))
             for study in studies:
                 study.take(rows, next_uses, pool)
@@ -127,6 +124,11 @@ class _Study:
             (policy, n): OneLevel(policy, n, seed=seed) for policy in policies for n in set(self._frames)
         }
         self._waiting: list[tuple[np.ndarray, ...]] = []
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether ``take`` is to be told the next uses."""
+        return any(catalog.needs_future(policy) for policy, _ in self._memories)
 
     def take(self, rows: KeyRows, next_uses: np.ndarray | None, pool: Executor) -> None:
         """The next rows of the VM."""

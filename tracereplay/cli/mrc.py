@@ -37,7 +37,7 @@ def mrc(
     policy
         One or several with commas, such as lru,fifo,clock,opt; see `tracereplay policies`. OPT is the floor.
     sizes
-        With commas: pages, 64MiB, 50% of a VM's footprint. Default: every size for LRU alone, else 50.
+        With commas: pages, 64MiB, 50% of a VM's footprint. Default: every size of an exact LRU, else 50.
     sample
         Estimate from a part of the pages: 1%, 8192 (pages), rate=1%,salts=4; with 95 % bands.
     vm

@@ -46,10 +46,9 @@ def miss_ratio_curves(table: pd.DataFrame) -> Figure:
     vms = by_vm(table)
     shown = dict(list(vms.items())[:MOST_VMS])
     policies = table.attrs["policies"]
+    looks = _looks(policies if len(policies) > 1 else list(shown))
     if len(policies) > 1:
-        panels = {
-            vm: {policy: rows[rows["policy"] == policy] for policy in policies} for vm, rows in shown.items()
-        }
+        panels = {vm: _by_policy(rows) for vm, rows in shown.items()}
     else:
         panels = {f"{next(iter(shown))}, {policies[0]}" if len(shown) == 1 else policies[0]: shown}
     top = 1.05 * float(max(rows[_highest(rows)].max() for rows in shown.values())) or 1.0
@@ -57,10 +56,16 @@ def miss_ratio_curves(table: pd.DataFrame) -> Figure:
         figure, places = _panels(list(panels))
         for axes, lines in zip(places, panels.values(), strict=True):
             axes.set_ylim(0, top)
-            _draw(axes, lines, table.attrs["page_size"])
+            _draw(axes, lines, looks, table.attrs["page_size"])
+            if len(looks) > 1:
+                _label(axes, lines, looks, table.attrs["page_size"])
         if len(vms) > len(shown):
             figure.suptitle(f"the first {len(shown)} of {len(vms)} VMs", x=0.01, ha="left", fontsize=9)
     return figure
+
+
+def _by_policy(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(policy): lines for policy, lines in rows.groupby("policy", sort=False)}
 
 
 def _highest(rows: pd.DataFrame) -> str:
@@ -90,38 +95,38 @@ def _panels(titles: Sequence[str]) -> tuple[style.Picture, list[Axes]]:
     return figure, panels
 
 
-def _draw(axes: Axes, lines: Mapping[str, pd.DataFrame], page_size: int) -> None:
-    """Lines, with bands where they are estimates, and a label at the end of each."""
-    looks = _looks(list(lines))
+def _draw(axes: Axes, lines: Mapping[str, pd.DataFrame], looks: Mapping[str, _Look], page_size: int) -> None:
+    """Lines, with bands where they are estimates; a dot where there is one size."""
     axes.set_xscale("log", base=2)
     for name, rows in lines.items():
         line, look = rows.iloc[spaced(1, len(rows), _POINTS) - 1], looks[name]
-        size, ratio = line["size_pages"] * page_size, line["miss_ratio"]
-        axes.plot(size, ratio, color=look.colour, linestyle=look.dash, linewidth=look.width)
+        size, ratio = line["size_pages"] * float(page_size), line["miss_ratio"]
+        marker = "o" if len(line) == 1 else None
+        axes.plot(size, ratio, color=look.colour, linestyle=look.dash, linewidth=look.width, marker=marker)
         if "miss_ratio_low" in line:
             ends = line["miss_ratio_low"], line["miss_ratio_high"]
             axes.fill_between(size, *ends, color=look.colour, alpha=0.2, linewidth=0)
         if name == _FLOOR:
             axes.fill_between(size, ratio, hatch="////", facecolor="none", edgecolor=style.RULE, linewidth=0)
     style.octaves(axes.xaxis)
-    if len(lines) > 1:
-        _label(axes, lines, looks, page_size)
 
 
 def _looks(names: Sequence[str]) -> dict[str, _Look]:
-    """Of each line; the seventh colour is followed by the first one with another dash."""
-    others = [name for name in names if name != _FLOOR]
-    looks = {
-        name: _Look(_COLOURS[i % len(_COLOURS)], _DASHES[(i + i // len(_COLOURS)) % len(_DASHES)])
-        for i, name in enumerate(others)
-    }
-    return looks | {_FLOOR: _Look(style.INK, width=0.9)}
+    """Of each line; the last colour is followed by the first one with another dash."""
+    looks = {}
+    for i, name in enumerate(name for name in names if name != _FLOOR):
+        turn, place = divmod(i, len(_COLOURS))
+        looks[name] = _Look(_COLOURS[place], _DASHES[(place + turn) % len(_DASHES)])
+    return {name: looks.get(name, _Look(style.INK, width=0.9)) for name in names}
 
 
 def _label(axes: Axes, lines: Mapping[str, pd.DataFrame], looks: Mapping[str, _Look], page_size: int) -> None:
     """Names right of the axes, joined to the ends of their lines; those that end alike as they lie before."""
     top = axes.get_ylim()[1]
-    order = sorted(lines, key=lambda name: (lines[name]["miss_ratio"].iloc[-1], _height(lines[name])))
+    order = sorted(
+        lines,
+        key=lambda name: (lines[name]["miss_ratio"].iloc[-1], _height(lines[name]), name != _FLOOR),
+    )
     ends = [float(lines[name]["miss_ratio"].iloc[-1]) for name in order]
     for name, end, place in zip(order, ends, _apart([end / top for end in ends]), strict=True):
         axes.annotate(
@@ -184,8 +189,9 @@ def _text(rows: pd.DataFrame, policies: Sequence[str], sizes: np.ndarray, page_s
 
 def _some(sizes: np.ndarray, most: int) -> np.ndarray:
     """At most so many of ascending sizes, the ends among them."""
-    wanted = spaced(int(sizes[0]), int(sizes[-1]), most)
-    return np.unique(sizes[np.searchsorted(sizes, wanted)]) if len(sizes) > most else sizes
+    if len(sizes) <= most:
+        return sizes
+    return np.unique(sizes[np.searchsorted(sizes, spaced(int(sizes[0]), int(sizes[-1]), most))])
 
 
 def _ratios(rows: pd.DataFrame, policy: str, sizes: np.ndarray) -> list[str]:
