@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,51 +218,197 @@ def test_a_crash_between_the_two_renames_keeps_the_old_run(run, tmp_path, monkey
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
 
 
-def _edit(**changes):
-    """A damage to summary.json: keys replaced, or removed where None."""
+def _set(file: str, key: str, value: object):
+    """A damage to a JSON file: a value by its dotted key, None removes the key."""
 
     def damage(path: Path) -> None:
-        data = json.loads((path / "summary.json").read_text()) | changes
-        (path / "summary.json").write_text(json.dumps({k: v for k, v in data.items() if v is not None}))
+        data = inner = json.loads((path / file).read_text())
+        *above, last = (int(name) if name.isdigit() else name for name in key.split("."))
+        for name in above:
+            inner = inner[name]
+        inner[last] = value
+        if value is None:
+            del inner[last]
+        (path / file).write_text(json.dumps(data))
 
     return damage
+
+
+def _summary(key: str, value: object):
+    return _set("summary.json", key, value)
 
 
 def _write(name: str, text: bytes):
     return lambda path: (path / name).write_bytes(text)
 
 
+def _cut(name: str):
+    """The second half of a file is lost."""
+    return lambda path: os.truncate(path / name, (path / name).stat().st_size // 2)
+
+
+def _timeline(change):
+    """Another table in place of the timeline."""
+
+    def damage(path: Path) -> None:
+        table = change(pd.read_parquet(path / "timeline.parquet"))
+        table.to_parquet(path / "timeline.parquet")
+
+    return damage
+
+
+AGAIN = "; replay the scenario again"
+SUMMARY, TIMELINE, PROVENANCE = "summary.json: ", "timeline.parquet: ", "provenance.json: "
+COUNT = "expected an integer from 0 to 9223372036854775807"
+NO_RUN = "not found; expected a run directory that `tracereplay replay -o` wrote"
 DAMAGES = {
-    "no summary": (lambda path: (path / "summary.json").unlink(), "summary.json: not found; expected a run"),
-    "no timeline": (lambda path: (path / "timeline.parquet").unlink(), "not a complete run directory"),
-    "no provenance": (lambda path: (path / "provenance.json").unlink(), "provenance.json: not found"),
-    "broken JSON": (_write("summary.json", b'{"format": 1,'), "summary.json: cannot be read: Expecting"),
-    "not UTF-8": (_write("summary.json", b"\xff{}"), "summary.json: cannot be read"),
-    "a list": (_write("summary.json", b"[1]"), "summary.json: found list; expected a JSON object"),
-    "provenance a list": (_write("provenance.json", b"[]"), "provenance.json: found list"),
-    "text for Parquet": (_write("timeline.parquet", b"text"), "not a complete run directory"),
-    "empty Parquet": (_write("timeline.parquet", b""), "not a complete run directory"),
-    "a later format": (_edit(format=2), "found format 2; expected 1; read it with the version"),
-    "no totals": (_edit(totals=None), "not a complete run directory ('totals')"),
-    "no VMs": (_edit(vms=None), "not a complete run directory ('vms')"),
-    "VMs a number": (_edit(vms=3), "not a complete run directory"),
-    "VMs without numbers": (_edit(vms=[{"vm": "a"}]), "not a complete run directory"),
-    "VMs without names": (_edit(vms=[{}]), "not a complete run directory"),
-    "laws a number": (_edit(laws_checked=3), "not a complete run directory"),
-}
+    "no summary": (lambda path: (path / "summary.json").unlink(), SUMMARY + NO_RUN),
+    "no provenance": (lambda path: (path / "provenance.json").unlink(), PROVENANCE + NO_RUN),
+    "no timeline": (
+        lambda path: (path / "timeline.parquet").unlink(),
+        TIMELINE + NO_RUN,
+    ),
+    "a summary cut short": (_cut("summary.json"), f"{SUMMARY}cannot be read: "),
+    "a provenance cut short": (_cut("provenance.json"), f"{PROVENANCE}cannot be read: "),
+    "a timeline cut short": (_cut("timeline.parquet"), f"{TIMELINE}cannot be read: Parquet magic bytes not"),
+    "an empty summary": (_write("summary.json", b""), f"{SUMMARY}cannot be read: Expecting value"),
+    "an empty timeline": (_write("timeline.parquet", b""), f"{TIMELINE}cannot be read: Parquet file size"),
+    "text for Parquet": (_write("timeline.parquet", b"text" * 9), f"{TIMELINE}cannot be read: Parquet magic"),
+    "not UTF-8": (_write("summary.json", b"\xff{}"), f"{SUMMARY}cannot be read: 'utf-8' codec"),
+    "nested without end": (_write("summary.json", b"[" * 10**5), f"{SUMMARY}cannot be read: "),
+    "a list": (_write("summary.json", b"[1]"), f"{SUMMARY}found list; expected a JSON object{AGAIN}"),
+    "a provenance that is a list": (
+        _write("provenance.json", b"[]"),
+        f"{PROVENANCE}found list; expected a JSON object{AGAIN}",
+    ),
+    "a later format": (
+        _summary("format", 2),
+        f"{SUMMARY}found format 2; expected 1; read it with the version of tracereplay that wrote it",
+    ),
+    "no format": (_summary("format", None), f"{SUMMARY}found format None; expected 1; read it with"),
+    "no totals": (_summary("totals", None), f"{SUMMARY}totals: found nothing; expected an object{AGAIN}"),
+    "a total less": (
+        _summary("totals.frees", None),
+        f"{SUMMARY}totals.frees: found nothing; {COUNT}{AGAIN}",
+    ),
+    "a total of half": (
+        _summary("totals.frees", 1.5),
+        f"{SUMMARY}totals.frees: found 1.5; {COUNT}{AGAIN}",
+    ),
+    "no VMs": (_summary("vms", None), f"{SUMMARY}vms: found nothing; expected a list{AGAIN}"),
+    "VMs a number": (_summary("vms", 3), f"{SUMMARY}vms: found 3; expected a list{AGAIN}"),
+    "a VM that is a text": (
+        _summary("vms.0", "one"),
+        f'{SUMMARY}vms[0]: found "one"; expected an object{AGAIN}',
+    ),
+    "a VM without a name": (
+        _summary("vms.1.vm", None),
+        f"{SUMMARY}vms[1].vm: found nothing; expected a text{AGAIN}",
+    ),
+    "a count in words": (
+        _summary("vms.1.reads", "many"),
+        f'{SUMMARY}vms[1].reads: found "many"; {COUNT}{AGAIN}',
+    ),
+    "a count that is true": (
+        _summary("vms.1.reads", True),
+        f"{SUMMARY}vms[1].reads: found true; {COUNT}{AGAIN}",
+    ),
+    "laws a number": (_summary("laws_checked", 3), f"{SUMMARY}laws_checked: found 3; expected a list{AGAIN}"),
+    "a warning that is a number": (
+        _summary("warnings", [3]),
+        f"{SUMMARY}warnings[0]: found 3; expected a text{AGAIN}",
+    ),
+    "no scenario": (
+        _summary("scenario", None),
+        f"{SUMMARY}scenario: found nothing; expected an object{AGAIN}",
+    ),
+    "no costs": (
+        _summary("scenario.costs.swap_read", None),
+        f"{SUMMARY}scenario.costs.swap_read: found nothing; {COUNT}{AGAIN}",
+    ),
+    "no frames": (
+        _summary("scenario.host.frames", 0),
+        f"{SUMMARY}scenario.host.frames: found 0; {COUNT.replace('0', '1', 1)}{AGAIN}",
+    ),
+    "a count beyond 64 bits": (
+        _summary("vms.0.reads", 2**63),
+        f"{SUMMARY}vms[0].reads: found 9223372036854775808; {COUNT}{AGAIN}",
+    ),
+    "totals that are not the sums": (
+        _summary("totals.reads", 1),
+        f"{SUMMARY}totals.reads: found 1; expected ",
+    ),
+    "no VM at all": (
+        _summary("vms", []),
+        f"{SUMMARY}vms: found none; expected one, two as in scenario.vms{AGAIN}",
+    ),
+    "another VM": (
+        _summary("vms.0.vm", "uno"),
+        f"{SUMMARY}vms: found uno, two; expected one, two as in scenario.vms{AGAIN}",
+    ),
+    "a timeline without a column": (
+        _timeline(lambda table: table.drop(columns=["free", "reads"])),
+        f"{TIMELINE}reads: found nothing; expected integers{AGAIN}",
+    ),
+    "a timeline of another type": (
+        _timeline(lambda table: table.astype({"reads": float})),
+        f"{TIMELINE}reads: found float64; expected integers{AGAIN}",
+    ),
+    "a timeline of other VMs": (
+        _timeline(lambda table: table.replace({"vm": {"two": "tre"}})),
+        f"{TIMELINE}vm: found one, tre; expected one, two as in summary.json{AGAIN}",
+    ),
+    "a timeline without rows": (
+        _timeline(lambda table: table.iloc[:0]),
+        f"{TIMELINE}vm: found none; expected one, two as in summary.json{AGAIN}",
+    ),
+    "no inputs": (
+        _set("provenance.json", "inputs", None),
+        f"{PROVENANCE}inputs: found nothing; expected an object{AGAIN}",
+    ),
+    "an input without rows": (
+        _set("provenance.json", "inputs.a.rows", None),
+        f"{PROVENANCE}inputs.a.rows: found nothing; {COUNT}{AGAIN}",
+    ),
+    "a path that is a number": (
+        _set("provenance.json", "inputs.a.path", 3),
+        f"{PROVENANCE}inputs.a.path: found 3; expected a text or null{AGAIN}",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def saved(run, tmp_path_factory) -> Path:
+    """The run as a directory, to be copied."""
+    return run.save(tmp_path_factory.mktemp("saved") / "run")
 
 
 @pytest.mark.parametrize("case", DAMAGES)
-def test_a_damaged_run_is_refused(run, tmp_path, case):
-    """Each names the directory or file and says what to do, and nothing else is raised."""
+def test_a_damaged_run_is_refused(saved, tmp_path, case):
+    """Each names the file, what was found, what was expected and what to do, and nothing else is raised."""
     damage, message = DAMAGES[case]
-    path = run.save(tmp_path / "run")
+    path = Path(shutil.copytree(saved, tmp_path / "run"))
     damage(path)
     with pytest.raises(ResultError) as caught:
         tr.load_run(path)
-    assert str(caught.value).startswith(str(path))
-    assert message in str(caught.value)
+    text = str(caught.value)
+    assert text.startswith(f"{path}/{message}")
+    assert "; re" in text or NO_RUN in text
+    assert "\n" not in text
     assert caught.value.exit_code == 3
+
+
+def test_what_is_more_than_needed_is_read(saved, run, tmp_path):
+    """Keys of later versions do no harm, and runs of earlier ones have no balloon targets."""
+    path = Path(shutil.copytree(saved, tmp_path / "run"))
+    for damage in (
+        _summary("more", 1),
+        _summary("scenario.more", 1),
+        _set("provenance.json", "more", 1),
+        _timeline(lambda table: table.drop(columns="balloon_target").assign(more="x")),
+    ):
+        damage(path)
+    assert tr.load_run(path).totals == run.totals
 
 
 def test_a_flipped_bit_in_the_timeline_is_found(run, tmp_path):

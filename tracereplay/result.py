@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.errors import ResultError
 from tracereplay.problems import one_of
+from tracereplay.run_shape import PROVENANCE_SHAPE, SUMMARY_SHAPE, misfit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from tracereplay.provenance import Provenance
 
 FORMAT = 1
+_AGAIN = "; replay the scenario again"
+_NO_RUN = "not found; expected a run directory that `tracereplay replay -o` wrote"
 SUMMARY, TIMELINE, PROVENANCE = "summary.json", "timeline.parquet", "provenance.json"
 
 
@@ -254,25 +257,57 @@ def load_run(directory: str | os.PathLike[str]) -> Result:
             f"{path / SUMMARY}: found format {summary.get('format')!r}; expected {FORMAT}; "
             "read it with the version of tracereplay that wrote it"
         )
+    _refuse(path / SUMMARY, misfit(summary, SUMMARY_SHAPE))
+    vms = pd.DataFrame(summary["vms"], columns=list(SUMMARY_SHAPE["vms"][0])).set_index("vm")
+    names = [vm["name"] for vm in summary["scenario"]["vms"]]
+    _refuse(path / SUMMARY, _other_vms("vms", list(vms.index), names, "scenario.vms"))
+    for name, total in summary["totals"].items():
+        if name in vms and total != (told := sum(vms[name].tolist())):
+            _refuse(path / SUMMARY, f"totals.{name}: found {total}; expected {told}, the sum over the VMs")
+    timeline = _read_timeline(path / TIMELINE, names)
+    provenance = read_json(path / PROVENANCE)
+    _refuse(path / PROVENANCE, misfit(provenance, PROVENANCE_SHAPE))
+    return Result(
+        machine=summary["scenario"],
+        totals=summary["totals"],
+        vms=vms,
+        timeline=timeline,
+        warnings=tuple(summary["warnings"]),
+        laws=tuple(summary["laws_checked"]),
+        provenance=provenance,
+    )
+
+
+def _read_timeline(path: Path, names: list[str]) -> pd.DataFrame:
+    """The timeline, checked against the VMs of the summary."""
     try:
-        vms = pd.DataFrame(summary["vms"]).set_index("vm")
-        missing = {"memory_pages", "footprint_pages", "estimated_ns", *COUNTER_NAMES, *GAUGE_NAMES} - {*vms}
-        if missing:
-            raise KeyError(", ".join(sorted(missing)))
-        timeline = pq.read_table(path / TIMELINE, page_checksum_verification=True).to_pandas()
-        return Result(
-            machine=summary["scenario"],
-            totals=summary["totals"],
-            vms=vms,
-            timeline=timeline,
-            warnings=tuple(summary["warnings"]),
-            laws=tuple(summary["laws_checked"]),
-            provenance=read_json(path / PROVENANCE),
-        )
-    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ResultError(
-            f"{path}: not a complete run directory ({error}); replay the scenario again"
-        ) from error
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            timeline = file.read().to_pandas()
+    except FileNotFoundError:
+        raise ResultError(f"{path}: {_NO_RUN}") from None
+    except (OSError, pa.ArrowException, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise ResultError(f"{path}: cannot be read: {why}{_AGAIN}") from error
+    for name in ("time", *COUNTER_NAMES, *GAUGE_NAMES, "free"):
+        found = str(timeline[name].dtype) if name in timeline else "nothing"
+        if not found.startswith(("int", "uint")):
+            _refuse(path, f"{name}: found {found}; expected integers")
+    told = list(timeline["vm"].unique()) if "vm" in timeline else []
+    _refuse(path, _other_vms("vm", told, names, SUMMARY))
+    return timeline
+
+
+def _other_vms(where: str, found: list[str], expected: list[str], of: str) -> str | None:
+    """What is wrong with the VMs that a part of the run is about."""
+    if found == expected != []:
+        return None
+    return f"{where}: found {', '.join(map(str, found)) or 'none'}; expected {', '.join(expected)} as in {of}"
+
+
+def _refuse(path: Path, why: str | None) -> None:
+    """Raise ResultError if there is a reason."""
+    if why is not None:
+        raise ResultError(f"{path}: {why}{_AGAIN}")
 
 
 def time_by_cause(vms: pd.DataFrame, costs: Mapping[str, Any]) -> pd.DataFrame:
@@ -320,15 +355,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise ResultError(
-            f"{path}: not found; expected a run directory that `tracereplay replay -o` wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ResultError(f"{path}: cannot be read: {error}; replay the scenario again") from error
+        raise ResultError(f"{path}: {_NO_RUN}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResultError(f"{path}: cannot be read: {error}{_AGAIN}") from error
     if not isinstance(data, dict):
-        raise ResultError(
-            f"{path}: found {type(data).__name__}; expected a JSON object; replay the scenario again"
-        )
+        raise ResultError(f"{path}: found {type(data).__name__}; expected a JSON object{_AGAIN}")
     return data
 
 

@@ -9,7 +9,7 @@ import pytest
 from formats.importing import columns, imported, refused, sample
 
 from tracereplay.errors import UsageError
-from tracereplay.trace import write_trace
+from tracereplay.trace import formats, write_trace
 from tracereplay.trace.convert import export_trace, import_trace
 
 EXAMPLE = b"time,vm,page,op,content\n0,0,7,0,\n5,1,18446744073709551615,1,0\n5,0,7,2,18446744073709551615\n"
@@ -51,6 +51,19 @@ CASES = {
     "quotes": ("csv", b'"page","note"\n"1","a,b"\n2,"c"\n', {"page": [1, 2]}),
     "tabs": ("csv:delimiter=tab", b"page\tcontent\n1\t5\n2\t\n", {"page": [1, 2], "content": [5, None]}),
     "semicolons": ("csv:delimiter=;", b"page;op\n1;w\n", {"page": [1], "op": [1]}),
+    "semicolons, not said": ("csv", b"note;page;op\na,b;1;w\n", {"page": [1], "op": [1]}),
+    "tabs, not said, another name": (
+        "csv:page=lbn",
+        b"\xef\xbb\xbf\"lbn\"\tnote\n1\tx,y;z\n2\t\n",
+        {"page": [1, 2]},
+    ),
+    "semicolons in a comment, not said": (
+        "csv:address=at",
+        b"# x\n#op; at\nR;4096\n",
+        {"op": [0], "page": [1]},
+    ),
+    "no header to tell it from": ("csv:header=false,page=1", b"1,a;1;b\n", {"page": [1]}),
+    "commas, not said": ("csv", b"a;b,page\n1;2,3\n", {"page": [3]}),
     "spaces": ("csv:delimiter= ,header=false,page=2,time=1", b"4 1\n6 2\n", {"time": [0, 2], "page": [1, 2]}),
     "no header": ("csv:header=false,page=3", b"a,b,7\nc,d,8\n", {"page": [7, 8]}),
     "one column": ("csv", b"page\n1\n2\n", {"page": [1, 2]}),
@@ -109,6 +122,24 @@ def test_more_than_a_block_of_comments(tmp_path, format):
     metadata, rows = imported(tmp_path, format, b"# a comment\n" * 400_000 + header + b"1,W\n")
     assert rows == {"page": [1], "op": [1]}
     assert metadata.source["skipped"] == {"lines that begin with #": 400_000}
+
+
+@pytest.mark.parametrize("delimiter", [b",", b";", b"\t"])
+def test_it_is_told_whatever_delimits(tmp_path, delimiter):
+    """A header with a column page and another, and nothing else that begins like it."""
+    for header in (b"time,page,op", b'"page" , "content"', b"\xef\xbb\xbfpage,vm"):
+        assert formats.matching(header.replace(b",", delimiter) + b"\n") == ("csv",)
+    for header in (b"page", b"pages,op", b"a page,op", b"page|op"):
+        assert formats.matching(header.replace(b",", delimiter) + b"\n") == ()
+    assert imported(tmp_path, "auto", b"page,op\n7,W\n".replace(b",", delimiter))[1] == {
+        "page": [7],
+        "op": [1],
+    }
+
+
+def test_each_file_has_its_own_delimiter(tmp_path):
+    """Where none is said."""
+    assert imported(tmp_path, "csv", b"page;op\n1;R\n", b"page,op\n2,R\n")[1]["page"] == [1, 2]
 
 
 def test_a_line_of_tabs_is_a_record_where_they_delimit(tmp_path):

@@ -9,6 +9,7 @@ import chromium
 import pytest
 from pages import busy_run
 
+from tracereplay.report import markup
 from tracereplay.report.differences import write_page
 from tracereplay.report.html import ORDER
 from tracereplay.studies.compare import compare, settings
@@ -139,17 +140,20 @@ COLOURS = (
     "[getComputedStyle(document.documentElement).backgroundColor, getComputedStyle(document.body).color,"
     " getComputedStyle(document.querySelector('figure svg text')).fill]"
 )
+GROUND = "getComputedStyle(document.querySelector('#heat ~ figure path[style*=ground]')).fill"
 LIGHT = ["rgb(255, 255, 255)", "rgb(38, 38, 38)", "rgb(38, 38, 38)"]
 DARK = ["rgb(22, 24, 27)", "rgb(230, 228, 223)", "rgb(230, 228, 223)"]
 
 
 def test_light_and_dark(browser, pages):
-    """Ground, text and the texts of figures follow what the reader has set; paper stays white."""
+    """Ground, text, texts of figures, grounds of maps follow what the reader has set; paper stays white."""
     browser.open(pages["report"])
     assert browser.ask(COLOURS) == LIGHT
+    assert browser.ask(GROUND) == "rgb(255, 255, 255)"
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
     browser.send("Emulation.setEmulatedMedia", features=dark)
     assert browser.ask(COLOURS) == DARK
+    assert browser.ask(GROUND) == "rgb(201, 199, 194)"
     browser.send("Emulation.setEmulatedMedia", media="print", features=dark)
     assert browser.ask(COLOURS) == LIGHT
     browser.send("Emulation.setEmulatedMedia", media="")
@@ -165,6 +169,41 @@ def test_a_narrow_screen(browser, pages, name):
     assert browser.ask("innerWidth") == 400
     assert browser.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     browser.send("Emulation.clearDeviceMetricsOverride")
+
+
+NAMES = """[...document.querySelectorAll('tbody th')].map(name => {
+  const {width, height} = name.getBoundingClientRect(); return [width, height]
+})"""
+
+
+def test_long_names_leave_room_for_numbers(browser, tmp_path):
+    """They break; short ones do not, however little room there is."""
+    rows = [(name, *range(10**9, 10**9 + 20)) for name in ("a.long.name" * 9, "a-name-of-at-most-forty")]
+    section = {"name": "run", "together": markup.table("VMs", ["x"] * 21, rows), "vms": None}
+    page = tmp_path / "names.html"
+    page.write_text(markup.page("differences", title="", lead="", settings=None, runs=[section]))
+    browser.open(page)
+    (width, height), (_, one_line) = browser.ask(NAMES)
+    assert width < 400
+    assert height > 2 * one_line
+    assert one_line < 40
+
+
+TABLES = """[...document.querySelectorAll('details .scroll')].map(part => {
+  const {height} = part.getBoundingClientRect();
+  const whole = Math.ceil(height) >= part.querySelector('table').offsetHeight;
+  return part.checkVisibility() && height > 20 && whole
+})"""
+
+
+@pytest.mark.parametrize("name", ["report", "comparison"])
+def test_what_is_folded_on_screen_is_printed(browser, pages, name):
+    """The numbers behind every figure, whole."""
+    browser.open(pages[name])
+    assert not any(browser.ask(TABLES))
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert all(browser.ask(TABLES))
+    browser.send("Emulation.setEmulatedMedia", media="")
 
 
 def test_it_prints(browser, pages):

@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made import pictures, run
+from made import run
 from matplotlib.figure import Figure
-from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 from runs import SCENARIO, TABLES
 
@@ -358,11 +357,6 @@ def test_heat_by_hand(from_traces):
     ]
     assert found.attrs["bins"] == {"vm0": (1, 1)}
     assert found.attrs["pages"] == {"vm0": 3}
-    mesh = figures.draw("heat", found).axes[0].collections[0]
-    empty = np.nan
-    expected = [[empty, empty, 1, empty, empty], [1, 1, empty, empty, 1], [empty, empty, empty, 1, empty]]
-    np.testing.assert_array_equal(mesh.get_array().filled(np.nan), expected)
-    assert mesh.get_rasterized()
 
 
 def _with_extras(result: tr.Result) -> tuple[tr.Result, dict[str, pd.DataFrame]]:
@@ -411,49 +405,7 @@ def test_a_very_long_trace_is_not_read(from_traces, monkeypatch):
         result.plot.miss_ratio()
 
 
-# ---- what is drawn --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory) -> dict[str, tuple[pd.DataFrame, Figure]]:
-    """Every figure of a run in which everything happens: its table and picture."""
-    return pictures(tmp_path_factory.mktemp("traces"))
-
-
-def test_stacked_steps_are_the_table(drawn):
-    """Each cause lies on the one before; bins from 0 to the run's end; y begins at 0."""
-    data, figure = drawn["faults"]
-    axes = figure.axes[0]
-    below = np.zeros(len(data))
-    for patch, name in zip(axes.patches, [n for n in data if data[n].any()], strict=True):
-        assert isinstance(patch, StepPatch)
-        values, edges, baseline = patch.get_data()
-        assert values.tolist() == (below + data[name]).tolist()
-        assert baseline.tolist() == below.tolist()
-        assert edges.tolist() == [0, *data.index]
-        below = values
-    assert axes.get_ylim()[0] == 0
-
-
-def test_bars_are_the_table(drawn):
-    """One bar per VM and cause, labelled with its sum."""
-    data, figure = drawn["time-by-cause"]
-    axes = figure.axes[0]
-    widths = [bar.get_width() for bar in axes.patches]
-    assert sum(widths) == data.to_numpy().sum()
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["one", "two"]
-    assert len(axes.texts) == 2
-
-
-def test_curves_are_the_table(drawn):
-    """A line per VM, and a dot at its memory."""
-    data, figure = drawn["miss-ratio"]
-    lines = {line.get_label(): line for line in figure.axes[0].lines if len(line.get_xdata()) > 1}
-    for vm, curve in data.groupby("vm"):
-        assert lines[vm].get_xdata().tolist() == curve["size"].tolist()
-        assert lines[vm].get_ydata().tolist() == curve["miss_ratio"].tolist()
-    dots = [line.get_xdata()[0] // PAGE for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
-    assert dots == list(data.attrs["memory"].values())
+# ---- what it says ---------------------------------------------------------------------------------
 
 
 UNITS = {
@@ -465,9 +417,9 @@ UNITS = {
 
 
 @pytest.mark.parametrize("kind", figures.names())
-def test_captions_tell_units_and_bins(kind, drawn):
+def test_captions_tell_units_and_bins(kind, busy):
     """What a reader needs in order to read numbers off the figure."""
-    data, figure = drawn[kind]
+    data, figure = busy[kind]
     caption = figures.caption(kind, data)
     for part in UNITS.get(
         kind, [f"Bins of {data.attrs['bin']} accesses" if "bin" in data.attrs else "?", "time in accesses"]
@@ -478,9 +430,9 @@ def test_captions_tell_units_and_bins(kind, drawn):
 
 
 @pytest.mark.parametrize("kind", figures.names())
-def test_texts_are_legible_and_whole(kind, drawn):
+def test_texts_are_legible_and_whole(kind, busy):
     """At least 8 points, inside the figure, and no two tick labels of an axis on each other."""
-    _, figure = drawn[kind]
+    _, figure = busy[kind]
     figure.draw_without_rendering()
     frame, ticks = figure.bbox.padded(1), tick_labels(figure)
     hidden = {

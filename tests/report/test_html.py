@@ -252,7 +252,7 @@ def luminance(colour: str) -> float:
 def test_text_can_be_read(scheme):
     """Contrast of every colour of text against both backgrounds: 4.5 to 1 or more."""
     colours = schemes()[scheme]
-    assert set(colours) == {"paper", "ink", "faint", "rule", "wash", "accent", "care"}
+    assert set(colours) == {"paper", "ink", "faint", "rule", "wash", "ground", "accent", "care"}
     for text in ("ink", "faint", "accent", "care"):
         for ground in ("paper", "wash"):
             low, high = sorted(luminance(colours[name]) for name in (text, ground))

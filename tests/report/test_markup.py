@@ -28,6 +28,13 @@ def test_a_table_word_for_word():
     )
 
 
+def test_long_names_of_rows_are_marked():
+    """From more than forty characters on, so that they break."""
+    found = str(markup.table("names", ["VM"], [("a" * 40,), ("b" * 41,)]))
+    assert f'<th scope="row">{"a" * 40}</th>' in found
+    assert f'<th scope="row" class="long">{"b" * 41}</th>' in found
+
+
 def test_a_table_without_rows():
     """Headings alone, and nothing to sort."""
     found = str(markup.table("none", ["a"], [], sortable=False))

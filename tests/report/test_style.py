@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import os
 import re
 import subprocess
@@ -10,9 +12,10 @@ import sys
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import matplotlib.image
+import numpy as np
 import pandas as pd
 import pytest
-from made import pictures
 from matplotlib.figure import Figure
 
 from tracereplay.errors import OutputError, UsageError
@@ -33,22 +36,16 @@ assert "matplotlib.pyplot" not in sys.modules
 Pictures = dict[str, tuple[pd.DataFrame, Figure]]
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory) -> Pictures:
-    """Every figure of a run in which everything happens."""
-    return pictures(tmp_path_factory.mktemp("traces"))
-
-
 @pytest.fixture
-def figure(drawn) -> Figure:
+def figure(busy) -> Figure:
     """One of them."""
-    return drawn["faults"][1]
+    return busy["faults"][1]
 
 
 @pytest.fixture(scope="module")
-def page(drawn) -> dict[str, str]:
+def page(busy) -> dict[str, str]:
     """All of them as they would stand in one page."""
-    return {kind: style.svg(figure, kind, f"<{kind}> & co", "said") for kind, (_, figure) in drawn.items()}
+    return {kind: style.svg(figure, kind, f"<{kind}> & co", "said") for kind, (_, figure) in busy.items()}
 
 
 def digests(drawn: Pictures) -> list[str]:
@@ -60,12 +57,12 @@ def digests(drawn: Pictures) -> list[str]:
     ]
 
 
-def test_the_same_table_gives_the_same_bytes(drawn, tmp_path):
+def test_the_same_table_gives_the_same_bytes(busy, tmp_path):
     """In another process with another hash seed and date, in every format, once more; without pyplot."""
     code = DRAW.format(path=[p for p in sys.path if p], folder=str(tmp_path))
     env = {**os.environ, "PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1000000000"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == digests(drawn) == digests(drawn)
+    assert done.stdout.splitlines() == digests(busy) == digests(busy)
 
 
 def test_ids_are_unique_in_a_page_and_references_find_them(page):
@@ -110,6 +107,15 @@ def test_a_heat_map_is_one_image(page):
     assert page["heat"].count("<image") >= 1
     assert "data:image/png;base64," in page["heat"]
     assert page["heat"].count("<path") < 100
+
+
+def test_the_ground_of_a_map_is_the_pages(page):
+    """It is light on a dark page, too, where the darkest cells could not be seen; empty cells are clear."""
+    assert [kind for kind, text in page.items() if "fill: var(--ground)" in text] == ["heat"]
+    assert style.GROUND.lower() not in page["heat"].lower()
+    (image, *_) = re.findall(r"data:image/png;base64,([^\"]*)", page["heat"])
+    pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(image)))
+    assert set(np.unique(pixels[:, :, 3])) == {0, 1}
 
 
 def test_files_carry_no_date_and_no_maker(figure):
@@ -189,9 +195,9 @@ def test_a_name_is_no_formula():
     assert not axes.title.get_parse_math()
 
 
-def test_settings_leave_no_trace(drawn):
+def test_settings_leave_no_trace(busy):
     """A user's own settings are the same after drawing, and do not change our figures."""
-    data, figure = drawn["faults"]
+    data, figure = busy["faults"]
     with mpl.rc_context({"font.size": 20, "axes.grid": False}):
         again = style.rendered(figures.draw("faults", data), "svg")
         assert mpl.rcParams["font.size"] == 20

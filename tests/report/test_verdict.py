@@ -16,9 +16,14 @@ NO_BALLOON = {"controller": "none"}
 
 
 def ended(*vms: dict[str, int], **machine: Any) -> Result:
-    """A run of one tick whose VMs, called a, b, …, ended with these counts; costs as in ``made``."""
+    """A run of one tick whose VMs, called a, b, …, ended with these counts; costs as in ``made``.
+
+    ``memory_pages`` and ``footprint_pages`` may be among the counts.
+    """
     said = {name: {k: [v] for k, v in counts.items()} for name, counts in zip("abc", vms, strict=False)}
     result = run([110], said, **{"balloon": NO_BALLOON, **machine})
+    for name in ("memory_pages", "footprint_pages"):
+        result.vms[name] = [counts.get(name, 0) for counts in vms]
     result.vms["estimated_ns"] = time_by_cause(result.vms, COSTS).sum(axis=1)
     return result
 
@@ -136,15 +141,54 @@ def test_costs_are_the_estimated_time():
 
 
 TICKS = {"tick": 1, "last_time": 105}
+FAULTS = ("guest_minor_faults", "guest_major_faults", "host_major_faults")
+
+
+def cold(percent: int) -> str:
+    return (
+        f"Cold start: memory is short, and still {percent}% of the faults of guests and host are first "
+        "touches, so the numbers say more about starting up than about steady work; replay a longer trace."
+    )
+
+
 CAUTIONS = {
-    "nothing to mind": (ended({"guest_minor_faults": 5, "guest_major_faults": 5}, **TICKS), []),
+    "nothing to mind": (ended({"footprint_pages": 5, **dict.fromkeys(FAULTS, 5)}, **TICKS), []),
     "the run's own": (replace(ended({}), warnings=("odd",)), ["odd"]),
-    "cold start": (
-        ended({"guest_minor_faults": 6, "guest_major_faults": 4}),
-        [
-            "Cold start: 60% of the guest faults are first touches, so the numbers say more about starting "
-            "up than about steady work."
-        ],
+    "memory for everything": (
+        ended({"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6}, {"accesses": 1}),
+        [],
+    ),
+    "first touches of a guest that is too small": (
+        ended(
+            {"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6},
+            {"memory_pages": 5, "footprint_pages": 6, "guest_minor_faults": 6},
+        ),
+        [cold(100)],
+    ),
+    "first touches of a host that is too small": (
+        ended({"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6, "host_major_faults": 4}),
+        [cold(60)],
+    ),
+    "first touches of a guest whose balloon is too large": (
+        ended({"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6, "guest_major_faults": 2}),
+        [cold(75)],
+    ),
+    "paged out by the host, never missed": (
+        ended({"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6, "host_swap_writes": 1}),
+        [cold(100)],
+    ),
+    "paged out by a guest, never missed": (
+        ended({"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6, "guest_swap_writes": 1}),
+        [cold(100)],
+    ),
+    "steady paging": (
+        ended({"memory_pages": 6, "footprint_pages": 6, "guest_minor_faults": 6, "host_major_faults": 6}),
+        [],
+    ),
+    # of 14 minor faults 8 are of pages that were dropped, as nobody wrote them, and came back
+    "pages of zeros that come and go": (
+        ended({"memory_pages": 4, "footprint_pages": 6, "guest_minor_faults": 14}),
+        [],
     ),
     "short, with balloons": (
         ended({}, balloon={"controller": "static"}, **TICKS),

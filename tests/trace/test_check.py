@@ -34,6 +34,7 @@ def test_every_finding_of_a_small_trace():
         ("metadata", "ok", "agree with the rows", 0, None),
         ("reduced", "ok", "no: faults are exact for memory of any size", 0, None),
         ("sampled", "ok", "no: the whole trace", 0, None),
+        ("recorder", "ok", "says of no accesses that it has not seen", 0, None),
         ("idle-vms", "ok", "none of 2", 0, None),
         ("clock", "ok", "9 accesses from 3 to 12", 0, None),
         ("time-gaps", "note", "the longest time without a row is 4 accesses, 44.4 % of the trace", 1, 2),
@@ -49,6 +50,7 @@ def test_every_finding_of_a_small_trace():
 
 
 N = 40
+WRITES = {"tool": "tracereplay capture, writes"}
 CLOCK = {"time": list(range(N)), "page": list(range(N))}
 ODD = {
     "no metadata": (
@@ -60,6 +62,36 @@ ODD = {
     "filtered": (said(FULL, rows=9), "metadata", "warning", "written for another number of rows"),
     "reduced": (said(FULL, reduction={"exact_above": 64}), "reduced", "note", "64 pages or more"),
     "sampled": (tr.sample_trace(FULL, 1, salt=2), "sampled", "note", "a sample of 1 of the pages, salt 2"),
+    "writes alone": (
+        said(CLOCK, source=WRITES),
+        "recorder",
+        "warning",
+        "writes alone, no reads: tells contents and sharing; not working sets, miss ratios or paging",
+    ),
+    "merged": (
+        said(
+            CLOCK,
+            source={
+                "tool": "tracereplay merge",
+                "traces": [
+                    {"source": {"tool": "tracereplay import damon"}},
+                    {"source": None},
+                    {"source": {"tool": "tracereplay merge", "traces": [{"source": WRITES}]}},
+                ],
+            },
+        ),
+        "recorder",
+        "warning",
+        "regions looked at now and then, no single accesses: tells working sets and their change; not counts "
+        "of accesses, miss ratios or paging; writes alone, no reads: tells contents and sharing; not working "
+        "sets, miss ratios or paging",
+    ),
+    "a source of another tool": (
+        said(CLOCK, source={"tool": ["x"], "traces": 3, "fidelity": 1}),
+        "recorder",
+        "ok",
+        "says of no accesses",
+    ),
     "idle": (said(CLOCK, vms=(VMInfo("a"), VMInfo("b"))), "idle-vms", "warning", "1 of 2, the first is VM 1"),
     "still": ({"time": [7, 7], "page": [1, 2]}, "clock", "warning", "all rows have one time"),
     "short": (said(CLOCK, time_unit="ns"), "clock", "warning", "39 ns: shorter than the default tick of 1 s"),
@@ -114,6 +146,32 @@ def test_what_is_odd_is_told(case):
     source, name, level, text = ODD[case]
     finding = found(source)[name]
     assert (finding.level, text in finding.text) == (level, True), finding
+
+
+PERF = "ls  6688/6688   2612.368131: {}:     558f0a6d85c0 ffffffff817554ea\n"
+RECORDERS = {
+    "perf-script": (PERF.format("page-faults"), "page faults alone, no other accesses: tells footprints"),
+    "perf-script:physical=false": (
+        PERF.format("mem-loads"),
+        "some of the accesses: tells which pages are hot",
+    ),
+    "damon": (
+        "kdamond.0 4452 [000] 82820.952659: damon:damon_aggregated: target_id=0 nr_regions=1 4096-8192: 3\n",
+        "regions looked at now and then",
+    ),
+    "memory-snapshot": ("x" * 4096, "pages that changed between snapshots, no accesses: tells contents"),
+}
+
+
+@pytest.mark.parametrize("format", RECORDERS)
+def test_what_recorders_do_not_see(format, tmp_path):
+    """An import says who recorded, and the check what cannot be learned of it."""
+    content, text = RECORDERS[format]
+    source = tmp_path / "source"
+    source.write_text(content)
+    tr.import_trace(format, source, tmp_path / "t.parquet")
+    finding = found(tmp_path / "t.parquet")["recorder"]
+    assert (finding.level, finding.text.startswith(text)) == ("warning", True), finding
 
 
 def test_every_invalid_column_is_told():

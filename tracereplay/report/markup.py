@@ -15,6 +15,9 @@ from tracereplay import __version__
 Head = str | tuple[str, str]
 """What stands above a column: its name, or name and unit."""
 
+_LONG_NAME = 40
+"""Longer names of rows break."""
+
 
 @functools.cache
 def _environment() -> Environment:
@@ -67,9 +70,13 @@ def _head(head: Head, is_text: bool) -> Markup:
 
 
 def _row(row: Sequence[Any], *, is_sum: bool) -> Markup:
-    first, *rest = row
-    return Markup('<tr{}><th scope="row">{}</th>{}</tr>').format(
-        Markup(' class="sum"') if is_sum else "", shown(first), Markup("").join(map(_cell, rest))
+    heading, *rest = row
+    name = shown(heading)
+    return Markup('<tr{}><th scope="row"{}>{}</th>{}</tr>').format(
+        Markup(' class="sum"') if is_sum else "",
+        Markup(' class="long"') if len(name) > _LONG_NAME else "",
+        name,
+        Markup("").join(map(_cell, rest)),
     )
 
 

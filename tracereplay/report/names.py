@@ -10,7 +10,7 @@ activity, which a replay does not have; COWH estimates sharing from hints, which
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
@@ -104,6 +104,18 @@ VOCABULARIES: dict[str, tuple[Column, ...]] = {
 """Vocabulary → the columns of its per-VM table."""
 
 
+def labels(vms: Collection[str], reserved: Collection[str]) -> dict[str, str]:
+    """What each VM is called beside ``reserved`` names: as ever, in parentheses where it is one of them."""
+    taken, found = {*vms, *reserved}, {}
+    for vm in vms:
+        label = vm
+        if vm in reserved:
+            while label in taken:
+                label = f"({label})"
+        found[vm] = label
+    return found
+
+
 def vm_table(result: Result, vocabulary: str) -> tuple[pd.DataFrame, list[Column]]:
     """A row per VM and one for all, and its columns: those with something in them.
 
@@ -113,6 +125,7 @@ def vm_table(result: Result, vocabulary: str) -> tuple[pd.DataFrame, list[Column
     vms, page_size = result.vms.assign(**{TARGET: _last_targets(result)}), result.machine["page_size"]
     columns = [c for c in VOCABULARIES[vocabulary] if c.always or c.value(vms).any()]
     table = pd.DataFrame({c.title: _in_unit(c.value(vms), c.unit, page_size) for c in columns})
+    table = table.rename(index=labels(list(table.index), [ALL_VMS]))
     table.loc[ALL_VMS] = table.sum()
     return table, columns
 

@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tracereplay import files
@@ -36,6 +37,8 @@ SERIES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW)
 """Colours of series that have no meaning of their own, in order."""
 INK, RULE = "#262626", "#D9D9D9"
 """Text and axes; grid lines.  In a page they follow the page's colours, light or dark."""
+GROUND = "#FDFDFD"
+"""What is behind the cells of a map: light on a dark page, too, or the darkest cells could not be seen."""
 SEQUENTIAL = "cividis"
 """Colour map of quantities, as readable in grey."""
 
@@ -122,6 +125,12 @@ def strips(names: Sequence[str], end: float, unit: str) -> tuple[Picture, dict[s
     figure.align_ylabels(rows)
     _time_axis(rows[-1], end, unit)
     return figure, dict(zip(names, rows, strict=True))
+
+
+def ground(axes: Axes) -> None:
+    """Paint what is behind the cells of a map."""
+    axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, color=GROUND, linewidth=0, zorder=0))
+    axes.grid(False)
 
 
 def _time_axis(axes: Axes, end: float, unit: str) -> None:
@@ -267,8 +276,8 @@ def save(figure: Figure, path: Path) -> None:
 def svg(figure: Figure, name: str, title: str, description: str) -> str:
     """The figure as an SVG element for a page: ids begin with ``name``, text and axes are the page's.
 
-    They take its font and its colours ``--ink`` and ``--rule``.  ``title`` and ``description`` are for those
-    who do not see the figure.
+    They take its font and its colours ``--ink``, ``--rule`` and ``--ground``.  ``title`` and ``description``
+    are for those who do not see the figure.
     """
     text = rendered(figure, "svg", name).decode()
     text = text[text.index("<svg") :]
@@ -278,8 +287,8 @@ def svg(figure: Figure, name: str, title: str, description: str) -> str:
     styles = r"<defs>\s*<style.*?</style>\s*</defs>"  # they would hold for the whole page
     text = re.sub(styles, "", text, flags=re.DOTALL)
     text = re.sub(r"font-family: [^;]*; ", "", text)
-    text = re.sub(re.escape(INK), "var(--ink)", text, flags=re.IGNORECASE)
-    text = re.sub(re.escape(RULE), "var(--rule)", text, flags=re.IGNORECASE)
+    for colour, name_in_page in ((INK, "ink"), (RULE, "rule"), (GROUND, "ground")):
+        text = re.sub(re.escape(colour), f"var(--{name_in_page})", text, flags=re.IGNORECASE)
     head, rest = text.split(">", 1)
     said = {"title": title, "desc": description}
     labels = "".join(

@@ -11,7 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tracereplay.report.names import ALL_VMS
+from tracereplay.report.names import ALL_VMS, labels
 from tracereplay.units import format_bytes, format_count, format_duration_ns
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def vm_table(result: Result, width: int = WIDTH) -> Group:
 
 def _first_that_fits(layouts: Sequence[Callable[[], Table]], width: int) -> Table:
     """The first table that needs no more than ``width`` columns, else the last one."""
-    wide = Console(width=10_000)
+    wide = Console(width=10_000, markup=False)
     for layout in layouts:
         table = layout()
         if Measurement.get(wide, wide.options, table).maximum <= width:
@@ -97,8 +97,8 @@ def _by_counter(result: Result, longest_name: int) -> Table:
     """Counters that are not zero everywhere, a column per VM and one for all."""
     table = plain_table()
     table.add_column("")
-    for name in (*result.vms.index, ALL_VMS):
-        table.add_column(_clipped(str(name), longest_name), justify="right", no_wrap=True)
+    for name in (*labels(list(result.vms.index), [ALL_VMS]).values(), ALL_VMS):
+        table.add_column(_clipped(name, longest_name), justify="right", no_wrap=True)
     for title, names in SECTIONS.items():
         shown = [n for n in names if n in _ALWAYS or (result.vms[n] != 0).any()]
         if not shown:
@@ -121,7 +121,7 @@ def _by_vm(result: Result, longest_name: int, shown: Callable[[int], str]) -> Ta
     table.add_column("VM", no_wrap=True)
     for title in (*_KEY_COLUMNS.values(), "est.\ntime"):
         table.add_column(title, justify="right", no_wrap=True)
-    for name, row in result.vms.iterrows():
+    for name, row in result.vms.rename(index=labels(list(result.vms.index), [ALL_VMS])).iterrows():
         cells = [shown(int(row[key])) for key in _KEY_COLUMNS]
         table.add_row(_clipped(str(name), longest_name), *cells, format_duration_ns(int(row["estimated_ns"])))
     table.add_section()

@@ -19,6 +19,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """What time goes to → the causes in ``time_by_cause`` that it sums."""
 
+_PAGING = ("guest_major_faults", "guest_swap_writes", "host_major_faults", "host_swap_writes")
+"""What happens only where memory is too small."""
 _NOTABLE = 0.1
 """A share of the faults or writes from which something is worth a sentence."""
 _FEW_TICKS = 20
@@ -122,13 +124,20 @@ def cautions(result: Result) -> list[str]:
 
 
 def _cold_start(result: Result) -> list[str]:
-    first = result.totals["guest_minor_faults"]
-    faults = first + result.totals["guest_major_faults"]
-    if first <= faults / 2:
+    """First touches happen with any memory: they mislead only where others are caused by too little of it.
+
+    Each page of a footprint is touched first once; a minor fault of a page that was freed or dropped is none.
+    """
+    t, vms = result.totals, result.vms
+    short = (vms["memory_pages"] < vms["footprint_pages"]).any() or any(t[name] for name in _PAGING)
+    first = int(vms[["footprint_pages", "guest_minor_faults"]].min(axis=1).sum())
+    faults = t["guest_minor_faults"] + t["guest_major_faults"] + t["host_major_faults"]
+    if not short or first <= faults / 2:
         return []
     return [
-        f"Cold start: {first / faults:.0%} of the guest faults are first touches, so the numbers say more "
-        "about starting up than about steady work."
+        f"Cold start: memory is short, and still {first / faults:.0%} of the faults of guests and host are "
+        "first touches, so the numbers say more about starting up than about steady work; replay a longer "
+        "trace."
     ]
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.errors import UsageError
 from tracereplay.problems import one_of, shown
-from tracereplay.report.names import ALL_VMS
+from tracereplay.report.names import ALL_VMS, labels
 from tracereplay.result import Result
 
 QUANTITIES = (*COUNTER_NAMES, *GAUGE_NAMES, "estimated_ns")
@@ -63,11 +63,11 @@ def grouped(runs: Mapping[str, Result]) -> list[Group]:
 def compare(runs: Mapping[str, Result]) -> pd.DataFrame:
     """What differs from the first run, per VM and for all together; runs of several seeds are one.
 
-    One row per ``run`` (the first of its seeds), ``vm`` (``all VMs`` for the sum) and ``quantity``: ``base``
-    and ``value`` (means over the seeds), ``change``, ``percent`` of the base (NaN where that is 0), ``low``
-    and ``high``: the 95 % interval of the change by a percentile bootstrap over the seeds of both sides (NaN
-    where both have one), ``base_seeds`` and ``seeds``, how many.  VMs are compared where both runs have one
-    of that name.  ValueError for fewer than two runs.
+    One row per ``run`` (the first of its seeds), ``vm`` (``all VMs`` for the sum; a VM of that name is in
+    parentheses) and ``quantity``: ``base`` and ``value`` (means over the seeds), ``change``, ``percent`` of
+    the base (NaN where that is 0), ``low`` and ``high``: the 95 % interval of the change by a percentile
+    bootstrap over the seeds of both sides (NaN where both have one), ``base_seeds`` and ``seeds``, how many.
+    VMs are compared where both runs have one of that name.  ValueError for fewer than two runs.
     """
     if len(runs) < 2:
         raise ValueError(f"found {len(runs)} run; expected at least two")
@@ -100,7 +100,7 @@ def _against(base: Group, other: Group, vm: str | None) -> pd.DataFrame:
     before, after = one.mean(), two.mean()
     table = {
         "run": other.name,
-        "vm": ALL_VMS if vm is None else vm,
+        "vm": ALL_VMS if vm is None else labels(base.vms, [ALL_VMS])[vm],
         "quantity": QUANTITIES,
         "base": before,
         "value": after,

@@ -6,9 +6,9 @@ its docstring says in the first line what it looks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tracereplay.errors import TraceError
 from tracereplay.trace.reader import Trace, open_trace
@@ -30,6 +30,18 @@ Level = Literal["ok", "note", "warning", "error"]
 
 _TICK_NS = 10**9
 _MANY_FIRST_TOUCHES, _MANY_UNTRACED_WRITES, _HOT_PAGE, _LONG_GAP = 0.5, 0.1, 0.5, 0.1
+_UNSEEN = {
+    "tracereplay capture, writes": "writes alone, no reads: tells contents and sharing; not working sets, "
+    "miss ratios or paging",
+    "tracereplay import damon": "regions looked at now and then, no single accesses: tells working sets and "
+    "their change; not counts of accesses, miss ratios or paging",
+    "tracereplay import memory-snapshot": "pages that changed between snapshots, no accesses: tells contents "
+    "and sharing; not working sets, miss ratios or paging",
+    "page faults": "page faults alone, no other accesses: tells footprints and their growth; not working "
+    "sets, miss ratios or paging",
+    "samples": "some of the accesses: tells which pages are hot; not footprints, miss ratios or paging",
+}
+"""How the tool or fidelity of a source begins → what its recorder saw, what that tells and what not."""
 _ADDRESS_BITS = {"guest-virtual": 64, "guest-physical": 52}
 
 
@@ -128,6 +140,23 @@ def sampled(trace: Trace, found: Survey) -> Verdict:
     if sample is None:
         return Verdict("ok", "no: the whole trace")
     return Verdict("note", "a sample of {rate:.3g} of the {by}, salt {salt}".format(**sample))
+
+
+def recorder(trace: Trace, found: Survey) -> Verdict:
+    """Recorders that do not see every access, and what therefore cannot be learned."""
+    unseen = list(dict.fromkeys(_unseen(trace.metadata.source or {})))
+    if not unseen:
+        return Verdict("ok", "says of no accesses that it has not seen")
+    return Verdict("warning", "; ".join(unseen), len(unseen))
+
+
+def _unseen(source: Mapping[str, Any]) -> Iterator[str]:
+    """What was seen in place of every access, by the source of a trace or of those merged into it."""
+    tool = str(source.get("tool"))
+    for origin in source["traces"] if tool == "tracereplay merge" else ():
+        yield from _unseen(origin["source"] or {})
+    said = (tool, *str(source.get("fidelity")).split("; "))
+    yield from (text for sign, text in _UNSEEN.items() if any(word.startswith(sign) for word in said))
 
 
 def idle_vms(trace: Trace, found: Survey) -> Verdict:
@@ -235,6 +264,7 @@ _IN_ORDER: tuple[Check, ...] = (
     metadata,
     reduced,
     sampled,
+    recorder,
     idle_vms,
     clock,
     time_gaps,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tracereplay.report.names import labels
 from tracereplay.report.style import OTHERS, quantity
 from tracereplay.result import Result
 
@@ -53,11 +54,15 @@ def _binned(result: Result, samples: pd.DataFrame) -> pd.DataFrame:
     return _described(found, attrs)
 
 
-def named(data: pd.DataFrame, by: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Columns per VM, all but the MOST_VMS with the greatest values (in ``by``) summed as others."""
+def named(data: pd.DataFrame, by: pd.DataFrame | None = None, reserved: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns per VM, all but the MOST_VMS with the greatest values (in ``by``) summed as others.
+
+    VMs that are called like the others, the index or a ``reserved`` column get other names (``labels``).
+    """
     largest = set((data if by is None else by).max().nlargest(MOST_VMS).index)
     rest = [vm for vm in data if vm not in largest]
-    shown = data.drop(columns=rest)
+    called = labels(list(map(str, data)), [OTHERS, *map(str, filter(None, data.index.names)), *reserved])
+    shown = data.drop(columns=rest).rename(columns=called)
     return _described(shown.assign(**{OTHERS: data[rest].sum(axis=1)}) if rest else shown, data.attrs)
 
 

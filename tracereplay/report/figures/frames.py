@@ -21,7 +21,7 @@ def data(result: Result, extras: Extras) -> pd.DataFrame | None:
     """Bytes at the end of each bin: private frames of each VM, shared ones, free ones."""
     used = at_bins_by_vm(result, "frames_in_use")
     shared = at_bins_by_vm(result, "shared_frames")
-    frames = named(used - shared).assign(**{SHARED: shared.sum(axis=1)})
+    frames = named(used - shared, reserved=(SHARED, FREE)).assign(**{SHARED: shared.sum(axis=1)})
     frames[FREE] = result.machine["host"]["frames"] - frames.sum(axis=1)
     return frames * frames.attrs["page_size"]
 

@@ -31,7 +31,9 @@ def draw(data: pd.DataFrame) -> Figure:
     attrs = data.attrs
     vms = list(attrs["pages"])
     figure, rows = style.strips(vms, attrs["end"], attrs["time_unit"])
-    colours = mpl.colormaps[style.SEQUENTIAL].with_extremes(bad="white")
+    colours = mpl.colormaps[style.SEQUENTIAL].with_extremes(bad="none")
+    for axes in rows.values():
+        style.ground(axes)
     norm = LogNorm(1, max(int(data["accesses"].max()), 10))
     for vm, cells in data.groupby("vm", sort=False):
         axes, size = rows[str(vm)], attrs["pages"][vm] * attrs["page_size"]
@@ -39,7 +41,6 @@ def draw(data: pd.DataFrame) -> Figure:
         heights = np.minimum(pages * attrs["page_size"], size)
         mesh = axes.pcolormesh(times, heights, counts, norm=norm, cmap=colours, rasterized=True)
         axes.set_ylim(0, size)
-        axes.grid(False)
         style.sizes(axes.yaxis, size, most=4)
     figure.colorbar(mesh, ax=list(rows.values()), aspect=40, pad=0.02, format=style.COUNT).set_label(
         "accesses in a bin"

@@ -2,7 +2,8 @@
 
 ``page=lbn`` says that the pages are in the column ``lbn``; ``address`` (bytes, in place of ``page``),
 ``size``, ``time``, ``op``, ``vm`` and ``content`` likewise, and an empty name leaves one out; other columns
-are not kept.  Without a header the columns are called 1, 2, …  A delimiter is one character, or ``tab``.
+are not kept.  Without a header the columns are called 1, 2, …  A delimiter is one character, or ``tab``;
+``auto`` is the first of comma, semicolon and tab by which the header has the pages' column, else a comma.
 Numbers are decimal or 0x…; blanks around values do not count.  A record is one line.  Lines that begin with
 ``comment`` are left out, but the header may stand in one.
 """
@@ -32,7 +33,8 @@ from tracereplay.trace.schema import COLUMNS, Metadata
 SAMPLE = "time,vm,page,op,content"
 CARRIES = frozenset({*COLUMNS, "free", "fetch"})
 
-_TAB = "tab"
+_TAB, _AUTO = "tab", "auto"
+_LIKELY = (",", ";", "\t")
 
 
 class _Form(NamedTuple):
@@ -65,10 +67,17 @@ class _Line(NamedTuple):
 
 
 def looks_like(head: bytes) -> bool:
-    """Whether the first line is a header with a column ``page``, such as ``write`` makes."""
-    header = next(iter(first_lines(head.removeprefix(codecs.BOM_UTF8))), b"")
-    names = [name.strip(b' "') for name in header.split(b",")]
-    return len(names) > 1 and b"page" in names
+    """Whether the first line is a header with a column ``page``, such as ``write`` makes, and with others."""
+    header = next(iter(_first_lines(head)), "")
+    return any(delimiter in header and "page" in _split(header, delimiter) for delimiter in _LIKELY)
+
+
+def _first_lines(head: bytes) -> list[str]:
+    return [line.decode("utf-8", "replace") for line in first_lines(head.removeprefix(codecs.BOM_UTF8))]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return [name.strip(' "') for name in line.split(delimiter)]
 
 
 def read(
@@ -82,7 +91,7 @@ def read(
     op: Text = "op",
     vm: Text = "vm",
     content: Text = "content",
-    delimiter: Text = ",",
+    delimiter: Text = _AUTO,
     header: Flag = True,
     comment: Text = "#",
     time_unit: Text = "accesses",
@@ -90,8 +99,11 @@ def read(
     """One access a record."""
     columns = Columns(page, address, size, time, op, vm, content, time_unit)
     columns.tell(findings)
-    form = _Form(_character(delimiter), header, comment)
+    if delimiter == _AUTO and not header:
+        delimiter = ","
+    said = None if delimiter == _AUTO else _character(delimiter)
     for source in sources:
+        form = _Form(said or _likely(source, columns.address or columns.page, comment), header, comment)
         names: list[str] = []
         for lines in _blocks(source, form):
             names = names or _names(lines, form, columns.address or columns.page, source)
@@ -111,6 +123,12 @@ def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata, *, deli
         columns = [pa.array(getattr(batch, name)) for name in COLUMNS if name != "content"]
         contents = pa.array(batch.content, mask=~batch.known)
         arrow_csv.write_csv(pa.record_batch([*columns, contents], COLUMNS), sink, options)
+
+
+def _likely(source: Source, key: str, comment: str) -> str:
+    """The delimiter by which one of the first lines has a column ``key``; a comma where none has."""
+    lines = [line.removeprefix(comment) for line in _first_lines(source.head())]
+    return next((d for d in _LIKELY if any(key in _split(line, d) for line in lines)), ",")
 
 
 def _character(delimiter: str) -> str:
