@@ -42,7 +42,7 @@ def test_real_kernel_within_a_few_per_cent(policy):
 
 
 def test_real_generations_within_a_few_per_cent():
-    """MGLRU without loops and scans, which the kernel resists by looking at neighbours: mean error below 3 %."""
+    """MGLRU without loops and scans, which kernels resist by looking at neighbours: mean error below 3 %."""
     points = [p for p in MGLRU_POINTS if p["pattern"] in ("zipf", "uniform")]
     errors = [
         abs(majors("mglru", p["pattern"], p["memory_pages"]) - p["kernel"]) / p["kernel"] for p in points
