@@ -78,6 +78,10 @@ class Notes:
     def refuse(self, where: str, found: str, expected: str, suggestion: str | None = None) -> None:
         self.problems.append(f"{where}: {problem(found, expected, suggestion)}")
 
+    def has_problem(self, where: str) -> bool:
+        """Whether there is a problem at ``where``."""
+        return any(text.startswith(f"{where}: ") for text in self.problems)
+
     def settle(self) -> None:
         """Raise ScenarioError if there are problems; a problem of several VMs of one key is told once."""
         if self.problems:

@@ -268,7 +268,7 @@ def test_a_damaged_run(command, tmp_path):
     (tmp_path / "run" / "timeline.parquet").unlink()
     done = command("info", "run")
     assert (done.code, done.out) == (3, "")
-    assert done.err.startswith("tracereplay: run: not a complete run directory (")
+    assert done.err.startswith("tracereplay: run/timeline.parquet: not found; expected a run directory")
     assert command("info", "gone").err == "tracereplay: gone: no such file; check the path\n"
 
 

@@ -44,6 +44,13 @@ def test_every_finding_of_a_small_trace():
         ("contents", "ok", "3 rows (60 %) know their page's content", 3, None),
         ("zero-pages", "ok", "1 known contents (33.3 %) are the zero page", 1, None),
         ("file-fills", "ok", "no first touches read a page of a file", 0, None),
+        (
+            "empty-reads",
+            "warning",
+            "1 first touches (33.3 %) read an unknown page, taken as empty: give contents",
+            1,
+            0,
+        ),
         ("untraced-writes", "ok", "no rows read what no row wrote", 0, None),
         ("reads-after-free", "ok", "no rows read a freed page", 0, None),
     ]
@@ -112,6 +119,12 @@ ODD = {
         "file-fills",
         "ok",
         "1 first touches (50 %) read a page of",
+    ),
+    "empty": (
+        {"page": [1, 2], "op": [0, 1]},
+        "empty-reads",
+        "warning",
+        "1 first touches (50 %) read an unknown page, taken as empty: give contents",
     ),
     "untraced": (
         {"page": [1, 1, 1], "op": [1, 0, 3], "content": [8, 9, 9]},

@@ -193,7 +193,10 @@ def _warnings(trace: Trace) -> Iterator[str]:
 def parse_ratios(said: Ratios) -> list[float]:
     """Miss ratios as numbers; UsageError for one that cannot be read."""
     try:
-        return [float(parse_fraction(ratio)) for ratio in listed(said)]
+        ratios = [float(parse_fraction(ratio)) for ratio in listed(said)]
+        if any(ratio > 1 for ratio in ratios):
+            raise ValueError(problem(shown(max(ratios)), 'at most 1, such as 0.05 or "5%"'))
+        return ratios
     except ValueError as error:
         raise UsageError(f"miss ratio: {error}") from None
 

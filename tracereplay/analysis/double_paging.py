@@ -204,6 +204,12 @@ def anomaly(surface: pd.DataFrame) -> Anomaly | None:
     return worst if worst is not None and worst.cost > 0 else None
 
 
+def comparable(surface: pd.DataFrame) -> bool:
+    """Whether some host has both a guest that fits into it and one that does not."""
+    fits = surface["guest_pages"] <= surface["host_pages"]
+    return bool((fits.groupby(surface["host_pages"]).nunique() == 2).any())
+
+
 def with_device_io(counters: pd.DataFrame) -> pd.DataFrame:
     """The table with what all devices read and wrote in three more columns."""
     reads = counters["guest_swap_reads"] + counters["guest_file_fills"] + counters["host_swap_reads"]

@@ -167,7 +167,11 @@ def _warnings(
     reduced = any(trace.metadata.exact_above for trace in traces)
     if reduced and policies.parse(policy)[0] not in _EXACT_IF_REDUCED:
         yield f"a reduced trace is exact under LRU and OPT alone: what {policy} misses is not"
+    if reduced:
+        yield "of a reduced trace, miss ratios are of the accesses kept"
     for trace in traces:
+        if trace.metadata.page_space == "guest-physical":
+            yield f"{trace.name}: recorded below the guest's own paging: what is split is the host's memory"
         if (sample := sample_of(trace.metadata)) is not None:
             told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
             yield f"{trace.name}: {told}: pages and misses are of the rows kept"

@@ -73,11 +73,18 @@ def _same_misses(axes: Axes, table: pd.DataFrame, found: ContentCurves) -> None:
     )
 
 
+_MEANING = (
+    "An access misses where memory does not hold the content that its page has; what a write makes of it is "
+    "in memory then, without a read. The memory for ever so few misses is that of the footprints."
+)
+
+
 def terminal(found: ContentCurves, misses: pd.DataFrame, needed: pd.DataFrame) -> Group:
     """Footprints by group, misses by size and, if there are any, sizes by miss ratio, within 80 columns."""
     parts: list[RenderableType] = [_footprints(found.footprints), "", _misses(misses, found.page_size)]
     if len(needed):
         parts += ["", _needed(needed, found.page_size)]
+    parts += ["", _MEANING]
     return Group(*parts)
 
 

@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tracereplay.analysis.double_paging import anomaly
+from tracereplay.analysis.double_paging import anomaly, comparable
 from tracereplay.errors import UsageError
 from tracereplay.problems import problem
 from tracereplay.report import style
@@ -208,6 +208,11 @@ def _some(sizes: pd.Index) -> list[int]:
 def _verdict(surface: pd.DataFrame) -> str:
     """Where more memory for the guest costs the most reads, how many, and what a balloon saves."""
     worst = anomaly(surface)
+    if worst is None and not comparable(surface):
+        return (
+            "Nothing to compare at these sizes: the anomaly needs a guest that fits into its host and one "
+            "that does not; give the host's size as a guest size, too."
+        )
     if worst is None:
         return "No anomaly at these sizes: no guest larger than its host reads more than one that fits."
     memory = format_bytes(worst.host_pages * surface.attrs["page_size"])

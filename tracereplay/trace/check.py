@@ -15,6 +15,7 @@ from tracereplay.trace.reader import Trace, open_trace
 from tracereplay.trace.sample import sample_of
 from tracereplay.trace.schema import COLUMNS, Metadata, Op
 from tracereplay.trace.survey import (
+    EMPTY_READS,
     FILE_FILLS,
     FIRST_TOUCHES,
     READS_AFTER_FREE,
@@ -29,7 +30,7 @@ Level = Literal["ok", "note", "warning", "error"]
 """Nothing to mind; worth knowing; may mislead; not a valid trace."""
 
 _TICK_NS = 10**9
-_MANY_FIRST_TOUCHES, _MANY_UNTRACED_WRITES, _HOT_PAGE, _LONG_GAP = 0.5, 0.1, 0.5, 0.1
+_MANY_FIRST_TOUCHES, _MANY_EMPTY_READS, _MANY_UNTRACED_WRITES, _HOT_PAGE, _LONG_GAP = 0.5, 0.1, 0.1, 0.5, 0.1
 _UNSEEN = {
     "tracereplay capture, writes": "writes alone, no reads: tells contents and sharing; not working sets, "
     "miss ratios or paging",
@@ -231,6 +232,17 @@ def file_fills(trace: Trace, found: Survey) -> Verdict:
     return _counted("ok", found.events[FILE_FILLS], touches, "first touches", "read a page of a file")
 
 
+def empty_reads(trace: Trace, found: Survey) -> Verdict:
+    """First touches that read what is not known, which a replay takes to be empty and a guest drops."""
+    seen, touches = found.events[EMPTY_READS], found.events[FIRST_TOUCHES].number
+    level: Level = "ok" if not seen.number else "note"
+    if seen.number > _MANY_EMPTY_READS * touches:
+        level = "warning"
+    return _counted(
+        level, seen, touches, "first touches", "read an unknown page, taken as empty: give contents"
+    )
+
+
 def untraced_writes(trace: Trace, found: Survey) -> Verdict:
     """Reads that find another content than the page had: a write that the recorder did not see."""
     seen = found.events[UNTRACED_WRITES]
@@ -274,6 +286,7 @@ _IN_ORDER: tuple[Check, ...] = (
     contents,
     zero_pages,
     file_fills,
+    empty_reads,
     untraced_writes,
     reads_after_free,
 )

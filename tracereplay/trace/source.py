@@ -271,7 +271,7 @@ def _not_parquet(filesystem: pafs.FileSystem, path: str, problem: BaseException)
     if head != b"PAR1":
         return TraceError(
             "not a Parquet file (it does not begin with PAR1); expected a trace as Parquet; "
-            "convert it, for example with pandas: a column named page will do",
+            "convert it: tracereplay import, or pandas (a column named page will do)",
             path,
         )
     return TraceError(

@@ -15,8 +15,8 @@ from tracereplay.trace.schema import Op
 
 _WRITE, _FREE = int(Op.WRITE), int(Op.FREE)
 _TOUCHED, _KNOWN, _FREED = 1, 2, 4
-FIRST_TOUCHES, FILE_FILLS, UNTRACED_WRITES, READS_AFTER_FREE = range(4)
-_N_EVENTS = 4
+FIRST_TOUCHES, FILE_FILLS, EMPTY_READS, UNTRACED_WRITES, READS_AFTER_FREE = range(5)
+_N_EVENTS = 5
 
 
 class Seen(NamedTuple):
@@ -31,8 +31,9 @@ class Survey:
     """What the rows of a sound trace are; counts are of rows, unless named otherwise.
 
     ``events`` are as in the replay of a machine that never evicts a page, by FIRST_TOUCHES and so on: first
-    touches of a page; those that read a content, which came from a file; reads that tell of a write that
-    nobody recorded; reads of a page after its FREE and before anything wrote it.
+    touches of a page; those that read a content, which came from a file; those that read what is not known,
+    which is taken to be empty; reads that tell of a write that nobody recorded; reads of a page after its
+    FREE and before anything wrote it.
     ``known`` and ``zero`` count known contents and those of the zero page.
     """
 
@@ -167,6 +168,8 @@ def follow(pages, rows, start, tally):
             note(tally, FIRST_TOUCHES, start + i)
             if known and content != 0:
                 note(tally, FILE_FILLS, start + i)
+            if not known:
+                note(tally, EMPTY_READS, start + i)
             if state & _FREED:
                 note(tally, READS_AFTER_FREE, start + i)
             # what no file filled is filled with zeros
