@@ -253,3 +253,22 @@ def test_importing_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("ops", "kind", "expected"),
+    [
+        ([0, 1], "file", False),
+        ([0, 2], "file", True),
+        ([0, 3], "file", True),
+        (None, "file", False),
+        ([0, 1], "table", True),
+        (None, "table", False),
+    ],
+)
+def test_whether_rows_may_free_pages(tmp_path, ops, kind, expected):
+    """False only where statistics or a missing column say so; fetches lie above FREE, tables tell nothing."""
+    table = pa.table({"page": [1, 2]} | ({} if ops is None else {"op": ops}))
+    assert (
+        open_trace(_written(tmp_path / "t.parquet", table) if kind == "file" else table).may_free is expected
+    )

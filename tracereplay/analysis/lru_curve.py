@@ -126,7 +126,7 @@ class _Accesses:
 
 def _measure(trace: Trace, found: Mapping[int, _Accesses]) -> Iterator[int]:
     """Measure all rows in order; yields how many each batch has."""
-    for batch in trace.batches(decoded(trace, ("op",))):
+    for batch in trace.batches(decoded(trace, ("op",) if trace.may_free else ())):
         for vm, rows in _by_vm(trace, batch, found):
             found[vm].touch(rows)
         yield len(batch.page)
@@ -135,7 +135,7 @@ def _measure(trace: Trace, found: Mapping[int, _Accesses]) -> Iterator[int]:
 def _by_vm(trace: Trace, batch: Batch, vms: Collection[int]) -> Iterator[tuple[int, Rows]]:
     """The rows of a batch, each of ``vms`` by itself."""
     for vm, rows in by_vm(trace, batch, vms):
-        yield vm, Rows(rows.page, rows.op if "op" in trace.columns else None)
+        yield vm, Rows(rows.page, rows.op if trace.may_free else None)
 
 
 class _Alone(NamedTuple):
@@ -156,7 +156,7 @@ class _Chunk(NamedTuple):
 def _measure_chunks(trace: Trace, found: Mapping[int, _Accesses], jobs: int) -> Iterator[int]:
     """As ``_measure`` with ``jobs`` threads: each VM's chunks are settled in order, other work in any."""
     n_rows = min(max(trace.n_rows // (_CHUNKS_PER_JOB * jobs), BATCH_ROWS), _MOST_ROWS)
-    groups = _groups(trace.batches(decoded(trace, ("op",))), n_rows)
+    groups = _groups(trace.batches(decoded(trace, ("op",) if trace.may_free else ())), n_rows)
     _Accesses().touch(Rows(np.zeros(1, np.uint64), None))  # compiles what threads could not import at once
 
     def measure(batches: list[Batch]) -> tuple[int, list[_Chunk]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,6 +142,11 @@ class OneLevel:
         )
 
     @property
+    def needs_future(self) -> bool:
+        """Whether ``touch`` has to be told the next uses."""
+        return "future" in getattr(self._module, "NEEDS", ())
+
+    @property
     def misses(self) -> int:
         """Misses so far, first touches included."""
         return int(self._state.misses[0])
@@ -199,12 +204,12 @@ class Rows(NamedTuple):
     ops: np.ndarray | None  # uint8, read-only; None where the trace has no such column
 
 
-def dense_rows(trace: Trace) -> Iterator[Rows]:
-    """The rows of a trace in batches, pages as dense ids over all VMs."""
+def dense_rows(trace: Trace, *, ops: bool = True) -> Iterator[Rows]:
+    """The rows of a trace in batches, pages as dense ids over all VMs; without ``ops`` all are accesses."""
+    ops = ops and "op" in trace.columns
     ids = Ids(trace.n_vms, expected=sum(vm.pages or 0 for vm in trace.metadata.vms))
-    for batch in trace.batches(("vm", "page", "op")):
-        pages = ids.encode(batch.page, batch.vm)
-        yield Rows(pages, len(ids), batch.op if "op" in trace.columns else None)
+    for batch in trace.batches(("vm", "page", "op") if ops else ("vm", "page")):
+        yield Rows(ids.encode(batch.page, batch.vm), len(ids), batch.op if ops else None)
 
 
 class Traffic(NamedTuple):
@@ -218,7 +223,9 @@ class Traffic(NamedTuple):
 
 def count_misses(trace: Trace, policy: str, frames: int, *, seed: int = 0) -> int:
     """Misses of one memory of ``frames`` pages shared by all VMs of a trace, first touches included."""
-    return count_traffic(trace, policy, frames, seed=seed).misses
+    memory = OneLevel(policy, frames, seed=seed)
+    _replay(trace, memory, lambda rows: rows if _frees(rows) else rows._replace(ops=None), ops=trace.may_free)
+    return memory.misses
 
 
 def count_traffic(
@@ -236,23 +243,38 @@ def count_traffic(
     set on load, as many textbooks have it.  Without ``heed_frees`` pages stay in memory when they are freed.
     """
     memory = OneLevel(policy, frames, seed=seed)
-    accesses = 0
-    with contextlib.ExitStack() as files:
-        future = None
-        if policies.needs_future(policy):
-            future = files.enter_context(NextUses(_accessed(trace, heed_frees)))
-        for pages, n_pages, ops in ahead(_accessed(trace, heed_frees)):
-            next_uses = None if future is None else future.take(len(pages))
-            memory.touch(pages, n_pages, ops, next_uses=next_uses, hit_on_load=hit_on_load)
-            accesses += len(pages) if ops is None else int(np.count_nonzero(ops != _FREE))
+    heeded = (lambda rows: rows) if heed_frees else _without_frees
+    accesses = _replay(trace, memory, heeded, hit_on_load=hit_on_load)
     return Traffic(accesses, memory.misses, memory.write_backs, trace.n_rows - accesses)
 
 
-def _accessed(trace: Trace, heed_frees: bool) -> Iterator[Rows]:
-    """The rows of a trace, FREE rows only where they are heeded."""
-    for rows in dense_rows(trace):
-        if rows.ops is not None and not heed_frees:
-            kept = rows.ops != _FREE
-            yield Rows(rows.pages[kept], rows.n_pages, read_only(rows.ops[kept]))
-        else:
-            yield rows
+def _replay(
+    trace: Trace,
+    memory: OneLevel,
+    heeded: Callable[[Rows], Rows],
+    *,
+    hit_on_load: bool = False,
+    ops: bool = True,
+) -> int:
+    """Replay what is ``heeded`` of the rows of a trace; how many of them are accesses."""
+    accesses = 0
+    with contextlib.ExitStack() as files:
+        future = None
+        if memory.needs_future:
+            future = files.enter_context(NextUses(map(heeded, dense_rows(trace, ops=ops))))
+        for pages, n_pages, op in map(heeded, ahead(dense_rows(trace, ops=ops))):
+            next_uses = None if future is None else future.take(len(pages))
+            memory.touch(pages, n_pages, op, next_uses=next_uses, hit_on_load=hit_on_load)
+            accesses += len(pages) if op is None else int(np.count_nonzero(op != _FREE))
+    return accesses
+
+
+def _frees(rows: Rows) -> bool:
+    return rows.ops is not None and bool((rows.ops == _FREE).any())
+
+
+def _without_frees(rows: Rows) -> Rows:
+    if rows.ops is None:
+        return rows
+    kept = rows.ops != _FREE
+    return Rows(rows.pages[kept], rows.n_pages, read_only(rows.ops[kept]))

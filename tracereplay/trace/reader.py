@@ -9,7 +9,7 @@ from functools import cached_property
 
 from tracereplay.errors import TraceError
 from tracereplay.trace.batch import Batch, Checker
-from tracereplay.trace.schema import COLUMNS, MAX_VMS, Metadata
+from tracereplay.trace.schema import COLUMNS, MAX_VMS, Metadata, Op
 from tracereplay.trace.source import BATCH_ROWS, Part, Source, as_table, open_parquet, open_table
 
 __all__ = ["Batch", "Trace", "open_trace"]
@@ -74,6 +74,17 @@ class Trace:
         if found is not None and all(s.has_null_count for _, s in found):
             return any(s.null_count < rows for rows, s in found)
         return any(bool(b.known.any()) for b in self.batches(("content",)))
+
+    @cached_property
+    def may_free(self) -> bool:
+        """Whether rows may free pages: False where statistics say that none does; rows are not read."""
+        if "op" not in self.columns:
+            return False
+        found = self.source.statistics("op")
+        reads_and_writes = (Op.READ, Op.WRITE)
+        return found is None or any(
+            not s.has_min_max or int(s.max) not in reads_and_writes for rows, s in found if rows
+        )
 
     def batches(self, columns: Collection[str] = COLUMNS, batch_rows: int = BATCH_ROWS) -> Iterator[Batch]:
         """All rows in order, at most ``batch_rows`` at a time, decoding only ``columns``.
