@@ -19,7 +19,7 @@ import numpy as np
 from naive import BASE, Ours
 
 from tracereplay.core.rng import stream_state
-from tracereplay.policies._ghosts import anchor_of
+from tracereplay.policies._lists import Lists, anchor_of
 from tracereplay.policies._newcomers import MAIN, NEW
 from tracereplay.policies._queue import PREV
 
@@ -93,9 +93,9 @@ def newcomers(queues: Any, pool: int, hits: Any = None) -> str:
     """Pages of NEW | of MAIN | the ghosts, each from back to front, those in memory with their ``hits``."""
     words = []
     for which in (NEW, MAIN):
-        slots = listed(queues.links, queues.anchor + 2 * pool + which)
-        words.append([letter(queues.page_of[s] - BASE) + counted(hits, s) for s in slots])
-    entries = listed(queues.ghosts.links, anchor_of(queues.ghosts, pool, 0))
+        slots = on_list(queues.lists, pool, which)
+        words.append([letter(queues.ghosts.page_in[s] - BASE) + counted(hits, s) for s in slots])
+    entries = on_list(queues.ghosts.lists, pool, 0)
     words.append([letter(queues.ghosts.page_of[entry] - BASE) for entry in entries])
     return " | ".join(" ".join(part) for part in words)
 
@@ -108,6 +108,11 @@ def counted(hits: Any, slot: int) -> str:
 def queue(state: Any, pool: int) -> list[int]:
     """A pool's only queue from its back to its front."""
     return listed(state.links, state.anchor + pool)
+
+
+def on_list(lists: Lists, pool: int, which: int) -> list[int]:
+    """One of a pool's lists from its back to its front."""
+    return listed(lists.links, anchor_of(lists, pool, which))
 
 
 def listed(links: np.ndarray, anchor: int) -> list[int]:

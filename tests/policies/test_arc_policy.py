@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from field import both
 from formats.importing import sample
-from hand_tables import letter, listed, work_pages
+from hand_tables import letter, on_list, work_pages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import BASE, Ours, operations, play
@@ -17,23 +17,22 @@ from naive import BASE, Ours, operations, play
 from tracereplay.analysis.one_level import OneLevel, count_misses, dense_rows
 from tracereplay.policies import arc
 from tracereplay.policies._adaptive import B1, B2, T1, T2
-from tracereplay.policies._ghosts import anchor_of
 from tracereplay.trace import open_trace
 from tracereplay.trace.convert import import_trace
 
 
 def drawn(state: Any, pool: int) -> str:
     """T1 | T2 | B1 | B2 | target; lists from back to front, * referenced (CAR)."""
-    lists = state.lists
+    lists, ghosts = state.directory.lists, state.directory.ghosts
     referenced = getattr(state, "referenced", np.zeros_like(lists.list_of))
     words = []
     for which in (T1, T2):
-        slots = listed(lists.links, lists.anchor + 2 * pool + which)
-        words.append(" ".join(letter(lists.page_of[s] - BASE) + "*" * int(referenced[s]) for s in slots))
+        slots = on_list(lists, pool, which)
+        words.append(" ".join(letter(ghosts.page_in[s] - BASE) + "*" * int(referenced[s]) for s in slots))
     for which in (B1, B2):
-        ghosts = listed(lists.ghosts.links, anchor_of(lists.ghosts, pool, which))
-        words.append(" ".join(letter(lists.ghosts.page_of[g] - BASE) for g in ghosts))
-    return " | ".join([*words, f"{lists.target[pool]:g}"])
+        entries = on_list(ghosts.lists, pool, which)
+        words.append(" ".join(letter(ghosts.page_of[entry] - BASE) for entry in entries))
+    return " | ".join([*words, f"{state.directory.target[pool]:g}"])
 
 
 def test_by_hand():

@@ -6,7 +6,7 @@ from hand_tables import work_pages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Ours, operations, play
-from policies.test_arc import drawn
+from policies.test_arc_policy import drawn
 
 from tracereplay.policies import car
 

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive import Ours, operations, play
 from states import flat
 
 from tracereplay import policies
 from tracereplay.core.rng import stream_state
 
 HIT, INSERT, REMOVE, VICTIM = range(4)
+TAKES_ALL_SLOTS_FOR_MEMORY = {"lirs"}
+"""Until memory is full for the first time; a balloon before that is noticed then."""
 
 pytestmark = pytest.mark.parametrize("name", policies.names())
 
@@ -134,6 +137,16 @@ def test_pools_do_not_notice_each_other(name, case):
             if operation[1] == pool:
                 alone.apply(*operation)
         assert alone.chosen[pool] + alone.drained(pool) == together.chosen[pool] + together.drained(pool)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(frames=st.integers(1, 8), ballooned=st.integers(1, 8), todo=operations(pages=20, fewest=40, most=150))
+def test_a_balloon_is_a_smaller_memory(name, frames, ballooned, todo):
+    """The same pages leave a pool with more slots than its memory ever has room for (law 5 of the model)."""
+    if name in TAKES_ALL_SLOTS_FOR_MEMORY:
+        pytest.skip("its rule needs the size of the memory before the first victim tells it")
+    larger, smaller = Ours(policies.get(name), frames + ballooned), Ours(policies.get(name), frames)
+    assert play(larger, frames, todo) == play(smaller, frames, todo)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from hand_tables import on_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracereplay.policies import _ghosts as ghosts
-from tracereplay.policies._queue import NEXT
 
 SIZES = (2, 5)
 OPERATIONS = st.lists(
@@ -20,12 +20,7 @@ OPERATIONS = st.lists(
 
 def told(state: ghosts.Ghosts, pool: int, which: int) -> list[int]:
     """Pages of a list from the oldest on."""
-    anchor = ghosts.anchor_of(state, pool, which)
-    pages, entry = [], state.links[anchor, NEXT]
-    while entry != anchor:
-        pages.append(int(state.page_of[entry]))
-        entry = state.links[entry, NEXT]
-    return pages
+    return [int(state.page_of[entry]) for entry in reversed(on_list(state.lists, pool, which))]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -33,7 +28,7 @@ def told(state: ghosts.Ghosts, pool: int, which: int) -> list[int]:
 @np.errstate(over="ignore")
 def test_lists_hold_what_was_put_into_them(operations):
     """Any additions and removals leave lists, lengths and look-ups as plain lists have them."""
-    state = ghosts.no_ghosts(SIZES, n_lists=2)
+    state = ghosts.no_ghosts(SIZES, SIZES, n_lists=2)
     naive: dict[tuple[int, int], list[int]] = {(pool, which): [] for pool in (0, 1) for which in (0, 1)}
     for kind, pool, which, number in operations:
         page, mine = 2 * number + pool, naive[pool, which]
@@ -50,7 +45,11 @@ def test_lists_hold_what_was_put_into_them(operations):
             ghosts.forget_oldest(state, pool, which)
             mine.pop(0)
         assert {key: told(state, *key) for key in naive} == naive
-        assert state.held.tolist() == [[len(naive[pool, which]) for which in (0, 1)] for pool in (0, 1)]
+        lengths = [[len(naive[pool, which]) for which in (0, 1)] for pool in (0, 1)]
+        assert state.lists.length[:, :2].tolist() == lengths
+        assert [bool(ghosts.full(state, pool)) for pool in (0, 1)] == [
+            sum(held) == size for held, size in zip(lengths, SIZES, strict=True)
+        ]
         for page in range(62):
             entry = ghosts.find(state, page)
             assert (entry != ghosts.NONE) == any(page in pages for pages in naive.values())
@@ -58,6 +57,6 @@ def test_lists_hold_what_was_put_into_them(operations):
 
 def test_an_unknown_page_is_not_remembered():
     """A slot that came without an expected page leaves no ghost."""
-    state = ghosts.no_ghosts([1])
-    ghosts.add(state, 0, 0, ghosts.NONE)
-    assert (told(state, 0, 0), state.held.tolist()) == ([], [[0]])
+    state = ghosts.no_ghosts([1], [1])
+    ghosts.arrive(state, 0, 0)
+    assert (ghosts.remember(state, 0, 0, 0), told(state, 0, 0)) == (ghosts.NONE, [])

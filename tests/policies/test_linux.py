@@ -5,21 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hand_tables import letter, work
+from hand_tables import letter, on_list, work
 
 from tracereplay.policies import linux
-from tracereplay.policies._queue import PREV
 from tracereplay.policies.linux import ACCESSED, ACTIVE, INACTIVE, REFERENCED
-
-
-def listed(state: Any, pool: int, which: int) -> list[int]:
-    """A list's slots from its back to its front."""
-    anchor = state.anchor + 2 * pool + which
-    order, slot = [], state.links[anchor, PREV]
-    while slot != anchor:
-        order.append(int(slot))
-        slot = state.links[slot, PREV]
-    return order
 
 
 def drawn(state: Any, pool: int) -> str:
@@ -29,7 +18,7 @@ def drawn(state: Any, pool: int) -> str:
             letter(slot - 2)
             + "+" * bool(state.flags[slot] & REFERENCED)
             + "*" * bool(state.flags[slot] & ACCESSED)
-            for slot in listed(state, pool, which)
+            for slot in on_list(state.lists, pool, which)
         )
         for which in (INACTIVE, ACTIVE)
     ]
@@ -70,7 +59,7 @@ def test_refault_distance():
         if slot < 0:
             slot = int(linux.victim(state, 0))
         linux.insert(state, 0, slot)
-        return f"{page} in {slot}, {'active' if state.list_of[slot] == ACTIVE else 'inactive'}"
+        return f"{page} in {slot}, {'active' if state.lists.list_of[slot] == ACTIVE else 'inactive'}"
 
     told = [bring(page, slot=page) for page in range(4)]
     told.append(bring(4, -1))  # 0 leaves: age 1

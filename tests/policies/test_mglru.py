@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hand_tables import letter, work
+from hand_tables import letter, on_list, work
 
 from tracereplay.policies import mglru
-from tracereplay.policies._queue import NEXT
 from tracereplay.policies.mglru import MOST
 
 
@@ -15,14 +14,11 @@ def drawn(state: Any, pool: int) -> str:
     """Slots from the oldest queue's front on, with the number of their generation; * accessed."""
     words = []
     for number in range(int(state.oldest[pool]), int(state.youngest[pool]) + 1):
-        anchor = mglru.queue(state, pool, number % MOST)
-        slot = state.links[anchor, NEXT]
-        while slot != anchor:
-            behind = (state.youngest[pool] - state.generation[slot]) % MOST
+        for slot in reversed(on_list(state.lists, pool, number % MOST)):
+            behind = (state.youngest[pool] - state.lists.list_of[slot]) % MOST
             words.append(
                 f"{letter(slot - 2)}{state.youngest[pool] - behind}{'*' * int(state.accessed[slot])}"
             )
-            slot = state.links[slot, NEXT]
     return " ".join(words)
 
 

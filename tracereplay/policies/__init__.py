@@ -12,14 +12,16 @@ A policy is a module with a docstring whose first line says its rule, and
 - if hits read memory, ``prefetch(state, pool, slot)``: start loading what a hit will need;
 - if it remembers pages that have left, ``expect(state, pool, page)``: ``page`` is about to come in, so the
   next victim, if one must leave, makes room for it, and the next insert brings it.  A page is its dense id
-  at the guest level and the PPN at the host; one that was freed while it was out is still remembered.
+  at the guest level and the PPN at the host, of a shared frame the one it was taken for; unique over all
+  pools.  One that was freed while it was out is still remembered.
 
 A policy with ``"future"`` in its ``NEEDS`` has ``foresee(state, next_uses)``, too: a state that knows when
 the page of each of the coming hits and inserts is used next.
 
 A pool holds as many slots when a victim is asked for as its memory has room for then: where a policy's rule
-speaks of the size of the memory, that number is meant, so that a balloon may change it at any time.  A victim
-without an expected page is what a balloon takes.
+speaks of the size of the memory, that number is meant, so that a balloon may change it at any time.  A rule
+that needs it before the first victim takes all slots for memory until then.  A victim without an expected
+page is what a balloon takes.
 
 Adding one is adding a file here and a hand-worked table to the tests; everything else finds it.
 """

@@ -12,113 +12,79 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracereplay.policies._ghosts import NONE, Ghosts, add, arrived, find, forget, forget_oldest, no_ghosts
-from tracereplay.policies._queue import NEXT, empty_links, push_back, unlink
+from tracereplay.policies._ghosts import NONE, Ghosts, arrive, forget_oldest, no_ghosts, remember
+from tracereplay.policies._lists import Lists, empty_lists, enter, leave
 
 T1, T2 = 0, 1
 B1, B2 = T1, T2
 
 
-class Lists(NamedTuple):
-    links: np.ndarray  # uint32[slots + 2 · pools, 2]: T1 and T2 of each pool, the next to leave at the front
-    anchor: int  # row of pool 0's T1
-    list_of: np.ndarray  # uint8[slots]
-    length: np.ndarray  # int64[pools, 2]
+class Directory(NamedTuple):
+    lists: Lists  # T1 and T2 of each pool, the next to leave at the front
+    ghosts: Ghosts  # B1 and B2
     target: np.ndarray  # float64[pools]
     memory: np.ndarray  # int64[pools]: c, slots held when the last victim was asked for
-    came_from: np.ndarray  # int8[pools]: the list of ghosts that the expected page was on, or NONE
-    coming: np.ndarray  # int32[pools]
-    page_of: np.ndarray  # int32[slots]
-    ghosts: Ghosts
 
 
-def empty_lists(pool_sizes: Sequence[int]) -> Lists:
-    """Lists of empty pools."""
-    n, pools = int(sum(pool_sizes)), len(pool_sizes)
-    return Lists(
-        links=empty_links(pool_sizes, 2),
-        anchor=n,
-        list_of=np.zeros(n, np.uint8),
-        length=np.zeros((pools, 2), np.int64),
-        target=np.zeros(pools, np.float64),
-        memory=np.array(pool_sizes, np.int64),
-        came_from=np.full(pools, NONE, np.int8),
-        coming=np.full(pools, NONE, np.int32),
-        page_of=np.full(n, NONE, np.int32),
+def empty_directory(pool_sizes: Sequence[int]) -> Directory:
+    """The directory of empty pools."""
+    return Directory(
+        lists=empty_lists(pool_sizes, 2),
         # one more than stay, as a page becomes a ghost before others are forgotten
-        ghosts=no_ghosts([size + 1 for size in pool_sizes], 2),
+        ghosts=no_ghosts(pool_sizes, [size + 1 for size in pool_sizes], 2),
+        target=np.zeros(len(pool_sizes), np.float64),
+        memory=np.zeros(len(pool_sizes), np.int64),
     )
 
 
-def recall(lists, pool, page):
-    """``page`` is expected; if it was a ghost it is one no longer, and its list is returned, else NONE."""
-    lists.coming[pool] = page
-    came_from = np.int64(NONE)
-    ghost = find(lists.ghosts, page)
-    if ghost != NONE:
-        came_from = np.int64(lists.ghosts.list_of[ghost])
-        forget(lists.ghosts, pool, ghost)
-    lists.came_from[pool] = came_from
-    return came_from
+def raise_target(directory, pool, by):
+    """Let T1 be longer, but no longer than the memory."""
+    directory.target[pool] = min(directory.target[pool] + by, float(directory.memory[pool]))
 
 
-def step(lists, pool, came_from):
+def lower_target(directory, pool, by):
+    """Let T1 be shorter."""
+    directory.target[pool] = max(directory.target[pool] - by, 0.0)
+
+
+def step(directory, pool, came_from):
     """By how much a page that has just come back from a list of ghosts moves the target: by 1 or more."""
-    own = lists.ghosts.held[pool, came_from] + 1
-    other = lists.ghosts.held[pool, 1 - came_from]
-    return max(other / own, 1.0)
+    held = directory.ghosts.lists.length
+    return max(held[pool, 1 - came_from] / (held[pool, came_from] + 1), 1.0)
 
 
-def bring_in(lists, pool, slot):
+def bring_in(directory, pool, slot):
     """Put ``slot`` on T2 if its page was a ghost, else on T1."""
-    arrived(lists, pool, slot)
-    enter(lists, pool, T1 if lists.came_from[pool] == NONE else T2, slot)
-    lists.came_from[pool] = NONE
+    is_new = arrive(directory.ghosts, pool, slot) == NONE
+    enter(directory.lists, pool, T1 if is_new else T2, slot)
 
 
-def enter(lists, pool, which, slot):
-    """Put ``slot`` at the back of a list."""
-    lists.list_of[slot] = which
-    lists.length[pool, which] += 1
-    push_back(lists.links, lists.anchor + 2 * pool + which, slot)
-
-
-def leave(lists, pool, slot):
-    """Take ``slot`` out of its list."""
-    lists.length[pool, lists.list_of[slot]] -= 1
-    unlink(lists.links, slot)
-
-
-def front(lists, pool, which):
-    """The slot at the front of a list."""
-    return np.int64(lists.links[lists.anchor + 2 * pool + which, NEXT])
-
-
-def resize(lists, pool):
+def resize(directory, pool):
     """Take note of the size of the memory, which is full, and keep the target within it."""
-    memory = lists.length[pool, T1] + lists.length[pool, T2]
-    lists.memory[pool] = memory
-    lists.target[pool] = min(lists.target[pool], float(memory))
+    length = directory.lists.length
+    memory = length[pool, T1] + length[pool, T2]
+    directory.memory[pool] = memory
+    directory.target[pool] = min(directory.target[pool], float(memory))
 
 
-def demote(lists, pool, slot):
+def demote(directory, pool, slot):
     """Make the page in ``slot`` a ghost, and forget the oldest ones that are too many."""
-    leave(lists, pool, slot)
-    add(lists.ghosts, pool, np.int64(lists.list_of[slot]), np.int64(lists.page_of[slot]))
-    which = too_long(lists, pool)
+    leave(directory.lists, pool, slot)
+    remember(directory.ghosts, pool, np.int64(directory.lists.list_of[slot]), slot)
+    which = too_long(directory, pool)
     while which != NONE:
-        forget_oldest(lists.ghosts, pool, which)
-        which = too_long(lists, pool)
+        forget_oldest(directory.ghosts, pool, which)
+        which = too_long(directory, pool)
 
 
-def too_long(lists, pool):
+def too_long(directory, pool):
     """The list of ghosts that is too long, or NONE.
 
     With the page that comes in, T1 and B1 may be as long as the memory, and all lists twice as long.
     """
-    memory, held = lists.memory[pool], lists.ghosts.held
-    most = memory - 1 if lists.came_from[pool] == NONE else memory
-    if held[pool, B1] > 0 and lists.length[pool, T1] + held[pool, B1] > most:
+    memory, held = directory.memory[pool], directory.ghosts.lists.length
+    most = memory - 1 if directory.ghosts.came_from[pool] == NONE else memory
+    if held[pool, B1] > 0 and directory.lists.length[pool, T1] + held[pool, B1] > most:
         return B1
     if held[pool, B1] + held[pool, B2] > memory:
         return B2 if held[pool, B2] > 0 else B1

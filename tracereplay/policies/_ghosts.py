@@ -1,8 +1,7 @@
 """Ghosts: pages that have left a pool and are remembered, in lists from the oldest to the newest.
 
-For policies that treat a page that comes back otherwise than a new one.  Such a policy's State has
-``coming`` (int32[pools], the page that is expected, or NONE) and ``page_of`` (int32[slots]); it offers
-``expect`` and calls ``arrived`` when it inserts.
+For policies that treat a page that comes back otherwise than a new one.  Such a policy calls ``recall`` when
+a page is expected, ``arrive`` when it is inserted and ``remember`` when it leaves.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracereplay.policies._queue import NEXT, PREV, push_back, unlink
+from tracereplay.policies._lists import Lists, anchor_of, empty_lists, front, move
+from tracereplay.policies._queue import fill
 
 NONE = -1
 
@@ -21,44 +21,61 @@ _S32 = np.uint64(32)
 
 
 class Ghosts(NamedTuple):
-    """Page numbers are unique over all pools; ``list_of`` and ``page_of`` mean nothing for unused entries."""
+    """A ghost is an entry of ``lists``; the last list of each pool holds the unused ones."""
 
-    links: (
-        np.ndarray
-    )  # int32[entries + anchors, 2], oldest ghost at the front; one more list of unused entries
-    anchor: int  # row of the anchor of pool 0's list 0
-    page_of: np.ndarray  # int32[entries]
-    list_of: np.ndarray  # uint8[entries]
+    lists: Lists
+    page_of: np.ndarray  # int32[entries]: pages, unique over all pools
     buckets: np.ndarray  # int32[buckets]: an entry or NONE; linear probing
-    held: np.ndarray  # int64[pools, lists]: how many ghosts each list holds
+    page_in: np.ndarray  # int32[slots]: the page that came last, or NONE
+    coming: np.ndarray  # int32[pools]: the page that is expected, or NONE
+    came_from: np.ndarray  # int8[pools]: the list that it was on, or NONE
 
 
-def no_ghosts(capacities: Sequence[int], n_lists: int = 1) -> Ghosts:
+def no_ghosts(pool_sizes: Sequence[int], capacities: Sequence[int], n_lists: int = 1) -> Ghosts:
     """Empty lists, ``n_lists`` a pool, with room for ``capacities[pool]`` ghosts together."""
-    n, pools = int(sum(capacities)), len(capacities)
-    links = np.zeros((n + pools * (n_lists + 1), 2), np.int32)
-    links[n:] = np.arange(n, len(links), dtype=np.int32)[:, None]
-    first = 0
-    for pool, capacity in enumerate(capacities):
-        unused = np.array([n + pool * (n_lists + 1) + n_lists, *range(first, first + capacity)], np.int32)
-        links[unused, PREV], links[unused, NEXT] = np.roll(unused, 1), np.roll(unused, -1)
-        first += capacity
-    buckets = np.full(2 * n + 1, NONE, np.int32)
-    held = np.zeros((pools, n_lists), np.int64)
-    return Ghosts(links, n, np.full(n, NONE, np.int32), np.zeros(n, np.uint8), buckets, held)
+    n = int(sum(capacities))
+    lists = empty_lists(capacities, n_lists + 1)
+    lists.list_of[:], lists.length[:, n_lists] = n_lists, capacities
+    ends = np.cumsum(capacities)
+    for pool, (end, capacity) in enumerate(zip(ends, capacities, strict=True)):
+        fill(lists.links, anchor_of(lists, pool, n_lists), np.arange(end - capacity, end))
+    return Ghosts(
+        lists=lists,
+        page_of=np.full(n, NONE, np.int32),
+        buckets=np.full(2 * n + 1, NONE, np.int32),
+        page_in=np.full(int(sum(pool_sizes)), NONE, np.int32),
+        coming=np.full(len(capacities), NONE, np.int32),
+        came_from=np.full(len(capacities), NONE, np.int8),
+    )
 
 
-def expect(state, pool, page):
-    """Remember which page the next victim makes room for and the next insert brings."""
-    state.coming[pool] = page
+def recall(ghosts, pool, page):
+    """``page`` is expected and no ghost any more; the entry that it had, or NONE."""
+    ghosts.coming[pool] = page
+    entry = find(ghosts, page)
+    if entry == NONE:
+        ghosts.came_from[pool] = NONE
+    else:
+        ghosts.came_from[pool] = ghosts.lists.list_of[entry]
+        forget(ghosts, pool, entry)
+    return entry
 
 
-def arrived(state, pool, slot):
-    """Note that ``slot`` holds the expected page, which is returned; NONE if none was expected."""
-    page = np.int64(state.coming[pool])
-    state.coming[pool] = NONE
-    state.page_of[slot] = page
-    return page
+def arrive(ghosts, pool, slot):
+    """``slot`` holds the page that was expected; the list of ghosts that it was on, or NONE."""
+    came_from = np.int64(ghosts.came_from[pool])
+    ghosts.page_in[slot] = ghosts.coming[pool]
+    ghosts.coming[pool] = ghosts.came_from[pool] = NONE
+    return came_from
+
+
+def remember(ghosts, pool, which, slot):
+    """Make the page in ``slot`` the newest ghost of a list, for which there must be room; its entry.
+
+    A page that came without being expected is not remembered; NONE then.
+    """
+    page = np.int64(ghosts.page_in[slot])
+    return np.int64(NONE) if page == NONE else add(ghosts, pool, which, page)
 
 
 def find(ghosts, page):
@@ -70,34 +87,25 @@ def find(ghosts, page):
 
 
 def add(ghosts, pool, which, page):
-    """Make ``page`` the newest ghost of list ``which``; there must be room.  Returns its entry.
-
-    NONE is not remembered, and returned.
-    """
-    entry = np.int64(NONE)
-    if page != NONE:
-        entry = np.int64(ghosts.links[anchor_of(ghosts, pool, ghosts.held.shape[1]), NEXT])
-        ghosts.page_of[entry] = page
-        ghosts.list_of[entry] = which
-        move(ghosts, pool, which, entry)
-        ghosts.held[pool, which] += 1
-        bucket = home(ghosts.buckets, page)
-        while ghosts.buckets[bucket] != NONE:
-            bucket = following(ghosts.buckets, bucket)
-        ghosts.buckets[bucket] = entry
+    """Make ``page`` the newest ghost of a list, for which there must be room; its entry."""
+    entry = front(ghosts.lists, pool, unused(ghosts))
+    move(ghosts.lists, pool, which, entry)
+    ghosts.page_of[entry] = page
+    bucket = home(ghosts.buckets, page)
+    while ghosts.buckets[bucket] != NONE:
+        bucket = following(ghosts.buckets, bucket)
+    ghosts.buckets[bucket] = entry
     return entry
 
 
 def full(ghosts, pool):
     """Whether there is no room for another ghost of the pool."""
-    unused = anchor_of(ghosts, pool, ghosts.held.shape[1])
-    return np.int64(ghosts.links[unused, NEXT]) == unused
+    return ghosts.lists.length[pool, unused(ghosts)] == 0
 
 
 def forget(ghosts, pool, entry):
     """Remember the page of ``entry`` no longer."""
-    ghosts.held[pool, ghosts.list_of[entry]] -= 1
-    move(ghosts, pool, ghosts.held.shape[1], entry)
+    move(ghosts.lists, pool, unused(ghosts), entry)
     hole = home(ghosts.buckets, np.int64(ghosts.page_of[entry]))
     while ghosts.buckets[hole] != entry:
         hole = following(ghosts.buckets, hole)
@@ -113,19 +121,13 @@ def forget(ghosts, pool, entry):
 
 
 def forget_oldest(ghosts, pool, which):
-    """Remember the oldest ghost of list ``which`` no longer; the list must not be empty."""
-    forget(ghosts, pool, np.int64(ghosts.links[anchor_of(ghosts, pool, which), NEXT]))
+    """Remember the oldest ghost of a list no longer; the list must not be empty."""
+    forget(ghosts, pool, front(ghosts.lists, pool, which))
 
 
-def anchor_of(ghosts, pool, which):
-    """Row of the anchor of a list; the one after the last list is that of the unused entries."""
-    return ghosts.anchor + pool * (ghosts.held.shape[1] + 1) + which
-
-
-def move(ghosts, pool, which, entry):
-    """Put an entry at the newest end of another list."""
-    unlink(ghosts.links, entry)
-    push_back(ghosts.links, anchor_of(ghosts, pool, which), entry)
+def unused(ghosts):
+    """Number of the list of unused entries."""
+    return ghosts.lists.length.shape[1] - 1
 
 
 def home(buckets, page):

@@ -13,16 +13,21 @@ import numpy as np
 PREV, NEXT = 0, 1
 
 
-def empty_links(pool_sizes: Sequence[int], n_queues: int = 1) -> np.ndarray:
-    """Links of empty queues, ``n_queues`` a pool, uint32[n + pools · queues, 2].
+def empty_links(n_slots: int, n_queues: int) -> np.ndarray:
+    """Links of slots on no queue and of empty queues, uint32[slots + queues, 2].
 
     Both links share a cache line on purpose, and are unsigned so that the compiler need not allow for
     negative indices.
     """
-    n = int(sum(pool_sizes))
-    links = np.zeros((n + len(pool_sizes) * n_queues, 2), np.uint32)
-    links[n:] = np.arange(n, len(links), dtype=np.uint32)[:, None]
+    links = np.zeros((n_slots + n_queues, 2), np.uint32)
+    links[n_slots:] = np.arange(n_slots, len(links), dtype=np.uint32)[:, None]
     return links
+
+
+def fill(links: np.ndarray, anchor: int, rows: Sequence[int] | np.ndarray) -> None:
+    """Put ``rows`` into the empty queue of ``anchor``, the first of them at the front."""
+    ring = np.array([anchor, *rows], np.int64)
+    links[ring, PREV], links[ring, NEXT] = np.roll(ring, 1), np.roll(ring, -1)
 
 
 def push_back(links, anchor, slot):

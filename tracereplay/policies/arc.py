@@ -1,4 +1,4 @@
-"""ARC: pages accessed once and pages accessed often in lists whose lengths follow what comes back.
+"""ARC: a list of pages accessed once, one of pages accessed often, and a target between them that learns.
 
 A page comes in on T1, one that comes back from the ghosts B1 or B2 on T2, where every hit puts a page, too.
 The victim is the least recent page of T1 if that is longer than the target, else that of T2.  The target
@@ -22,23 +22,21 @@ from tracereplay.policies._adaptive import (
     B2,
     T1,
     T2,
-    Lists,
+    Directory,
     bring_in,
     demote,
-    empty_lists,
-    enter,
-    front,
-    leave,
-    recall,
+    empty_directory,
+    lower_target,
+    raise_target,
     resize,
     step,
 )
-from tracereplay.policies._ghosts import NONE
-from tracereplay.policies._queue import PREV
+from tracereplay.policies._ghosts import NONE, recall
+from tracereplay.policies._lists import front, leave, move
 
 
 class State(NamedTuple):
-    lists: Lists
+    directory: Directory
     whole_steps: bool
     fall_to_zero: bool
 
@@ -56,60 +54,57 @@ def init(
     as some programs do.  With ``fall_to_zero`` a page from B2 sets the target to 0, as in the ARC beside
     Zhong's LIRS2 of 2021, which takes the smaller of 0 and an unsigned difference.
     """
-    return State(empty_lists(pool_sizes), whole_steps, fall_to_zero)
+    return State(empty_directory(pool_sizes), whole_steps, fall_to_zero)
 
 
 def expect(state, pool, page):
     """Let the target learn from a page that comes back."""
-    lists = state.lists
-    came_from = recall(lists, pool, page)
-    if came_from == NONE:
+    directory = state.directory
+    if recall(directory.ghosts, pool, page) == NONE:
         return
-    by = step(lists, pool, came_from)
+    came_from = np.int64(directory.ghosts.came_from[pool])
+    by = step(directory, pool, came_from)
     if state.whole_steps:
         by = np.floor(by)
     if came_from == B1:
-        lists.target[pool] = min(lists.target[pool] + by, float(lists.memory[pool]))
+        raise_target(directory, pool, by)
     elif state.fall_to_zero:
-        lists.target[pool] = 0
+        directory.target[pool] = 0
     else:
-        lists.target[pool] = max(lists.target[pool] - by, 0.0)
+        lower_target(directory, pool, by)
 
 
 def insert(state, pool, slot):
     """Add ``slot`` as the most recent of T1, or of T2 if its page was a ghost."""
-    bring_in(state.lists, pool, slot)
+    bring_in(state.directory, pool, slot)
 
 
 def hit(state, pool, slot):
     """Make ``slot`` the most recent of T2."""
-    lists = state.lists
-    if lists.links[lists.anchor + 2 * pool + T2, PREV] != slot:
-        leave(lists, pool, slot)
-        enter(lists, pool, T2, slot)
+    move(state.directory.lists, pool, T2, slot)
 
 
 def remove(state, pool, slot):
     """Take ``slot`` out."""
-    leave(state.lists, pool, slot)
+    leave(state.directory.lists, pool, slot)
 
 
 def victim(state, pool):
     """Take out the least recent slot of the list that is too long and return it."""
-    lists = state.lists
-    resize(lists, pool)
-    slot = front(lists, pool, T1 if is_too_long(lists, pool) else T2)
-    demote(lists, pool, slot)
+    directory = state.directory
+    resize(directory, pool)
+    slot = front(directory.lists, pool, T1 if is_too_long(directory, pool) else T2)
+    demote(directory, pool, slot)
     return slot
 
 
-def is_too_long(lists, pool):
+def is_too_long(directory, pool):
     """Whether T1 gives the next victim: above its target, or at it for a page from B2."""
-    length, target = lists.length[pool, T1], lists.target[pool]
-    above = length > target or (length == target and lists.came_from[pool] == B2)
-    return lists.length[pool, T2] == 0 or (length > 0 and above)
+    length, target = directory.lists.length[pool, T1], directory.target[pool]
+    above = length > target or (length == target and directory.ghosts.came_from[pool] == B2)
+    return directory.lists.length[pool, T2] == 0 or (length > 0 and above)
 
 
 def prefetch(state, pool, slot):
     """Start loading the links of ``slot``."""
-    load(state.lists.links, slot)
+    load(state.directory.lists.links, slot)

@@ -19,46 +19,44 @@ from tracereplay.policies._adaptive import (
     B1,
     T1,
     T2,
-    Lists,
+    Directory,
     bring_in,
     demote,
-    empty_lists,
-    enter,
-    front,
-    leave,
-    recall,
+    empty_directory,
+    lower_target,
+    raise_target,
     resize,
     step,
 )
-from tracereplay.policies._ghosts import NONE
+from tracereplay.policies._ghosts import NONE, recall
+from tracereplay.policies._lists import front, leave, move
 
 
 class State(NamedTuple):
-    lists: Lists
+    directory: Directory
     referenced: np.ndarray  # uint8[slots]
 
 
 def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     """State of empty pools; ``streams`` (random streams, one a pool) is not used."""
-    return State(empty_lists(pool_sizes), np.zeros(int(sum(pool_sizes)), np.uint8))
+    return State(empty_directory(pool_sizes), np.zeros(int(sum(pool_sizes)), np.uint8))
 
 
 def expect(state, pool, page):
     """Note from which list of ghosts a page comes back."""
-    recall(state.lists, pool, page)
+    recall(state.directory.ghosts, pool, page)
 
 
 def insert(state, pool, slot):
     """Add ``slot`` at the tail of T1, or of T2 if its page was a ghost; then the target learns from it."""
-    lists = state.lists
-    came_from = np.int64(lists.came_from[pool])
+    directory = state.directory
+    came_from = np.int64(directory.ghosts.came_from[pool])
     if came_from == B1:
-        by = step(lists, pool, came_from)
-        lists.target[pool] = min(lists.target[pool] + by, float(lists.memory[pool]))
+        raise_target(directory, pool, step(directory, pool, came_from))
     elif came_from != NONE:
-        lists.target[pool] = max(lists.target[pool] - step(lists, pool, came_from), 0.0)
+        lower_target(directory, pool, step(directory, pool, came_from))
     state.referenced[slot] = 0
-    bring_in(lists, pool, slot)
+    bring_in(directory, pool, slot)
 
 
 def hit(state, pool, slot):
@@ -68,26 +66,26 @@ def hit(state, pool, slot):
 
 def remove(state, pool, slot):
     """Take ``slot`` out."""
-    leave(state.lists, pool, slot)
+    leave(state.directory.lists, pool, slot)
 
 
 def victim(state, pool):
     """Take out the first slot that was not referenced under the hand that turns and return it."""
-    lists = state.lists
-    resize(lists, pool)
-    slot = under_the_hand(lists, pool)
-    while state.referenced[slot]:
+    directory = state.directory
+    resize(directory, pool)
+    while True:
+        slot = under_the_hand(directory, pool)
+        if not state.referenced[slot]:
+            demote(directory, pool, slot)
+            return slot
         state.referenced[slot] = 0
-        leave(lists, pool, slot)
-        enter(lists, pool, T2, slot)
-        slot = under_the_hand(lists, pool)
-    demote(lists, pool, slot)
-    return slot
+        move(directory.lists, pool, T2, slot)
 
 
-def under_the_hand(lists, pool):
+def under_the_hand(directory, pool):
     """The head of T1 if that is as long as it should be, else that of T2."""
-    return front(lists, pool, T1 if lists.length[pool, T1] >= max(lists.target[pool], 1.0) else T2)
+    is_long = directory.lists.length[pool, T1] >= max(directory.target[pool], 1.0)
+    return front(directory.lists, pool, T1 if is_long else T2)
 
 
 def prefetch(state, pool, slot):

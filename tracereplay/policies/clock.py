@@ -25,7 +25,7 @@ class State(NamedTuple):
 def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     """State of empty pools; ``streams`` (random streams, one a pool) is not used."""
     n = int(sum(pool_sizes))
-    return State(empty_links(pool_sizes), np.zeros(n, np.uint8), n)
+    return State(empty_links(n, len(pool_sizes)), np.zeros(n, np.uint8), n)
 
 
 def insert(state, pool, slot):

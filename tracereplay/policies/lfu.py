@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tracereplay.core.hooks import load
-from tracereplay.policies._queue import NEXT, PREV, push_back, unlink
+from tracereplay.policies._queue import NEXT, PREV, empty_links, fill, push_back, unlink
 
 USES, HELD = 2, 3
 
@@ -36,11 +36,8 @@ def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     n, pools = int(sum(pool_sizes)), len(pool_sizes)
     groups = np.zeros((pools + 1 + n, 4), np.int64)
     groups[:, PREV] = groups[:, NEXT] = np.arange(len(groups))
-    unused = np.arange(pools, len(groups))
-    groups[unused, PREV], groups[unused, NEXT] = np.roll(unused, 1), np.roll(unused, -1)
-    links = np.zeros((n + len(groups), 2), np.uint32)
-    links[n:] = np.arange(n, len(links), dtype=np.uint32)[:, None]
-    return State(links, np.zeros(n, np.uint32), groups, n, pools)
+    fill(groups, pools, np.arange(pools + 1, len(groups)))
+    return State(empty_links(n, len(groups)), np.zeros(n, np.uint32), groups, n, pools)
 
 
 def insert(state, pool, slot):

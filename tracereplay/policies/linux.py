@@ -22,34 +22,26 @@ from tracereplay.core.hooks import load
 from tracereplay.policies._ghosts import (
     NONE,
     Ghosts,
-    add,
-    arrived,
-    expect,
-    find,
-    forget,
+    arrive,
     forget_oldest,
     full,
     no_ghosts,
+    recall,
+    remember,
 )
-from tracereplay.policies._queue import NEXT, empty_links, push_back, unlink
-
-__all__ = ["State", "expect", "hit", "init", "insert", "prefetch", "remove", "victim"]
+from tracereplay.policies._lists import Lists, empty_lists, enter, front, leave, move
 
 INACTIVE, ACTIVE = 0, 1
 ACCESSED, REFERENCED = 1, 2
 
 
 class State(NamedTuple):
-    links: np.ndarray  # uint32[slots + 2 · pools, 2]: an inactive and an active list for each pool
-    anchor: int  # row of pool 0's inactive list
+    lists: Lists  # INACTIVE and ACTIVE, the next to be looked at in front
     flags: np.ndarray  # uint8[slots]: ACCESSED by the program, REFERENCED: found accessed once before
-    list_of: np.ndarray  # uint8[slots]
-    length: np.ndarray  # int64[pools, 2]
     age: np.ndarray  # int64[pools]: evictions and activations so far
-    left_at: np.ndarray  # int64[ghosts]: age when the page left
-    page_of: np.ndarray  # int32[slots]
-    coming: np.ndarray  # int32[pools]
     ghosts: Ghosts
+    left_at: np.ndarray  # int64[ghosts]: age when the page left
+    coming_left_at: np.ndarray  # int64[pools]: age when the expected page left, if it was a ghost
     active_ratio: int
 
 
@@ -60,32 +52,32 @@ def init(pool_sizes: Sequence[int], streams: np.ndarray, *, active_ratio: Count 
     """
     n, pools = int(sum(pool_sizes)), len(pool_sizes)
     return State(
-        links=empty_links(pool_sizes, 2),
-        anchor=n,
+        lists=empty_lists(pool_sizes, 2),
         flags=np.zeros(n, np.uint8),
-        list_of=np.zeros(n, np.uint8),
-        length=np.zeros((pools, 2), np.int64),
         age=np.zeros(pools, np.int64),
+        ghosts=no_ghosts(pool_sizes, pool_sizes),
         left_at=np.zeros(n, np.int64),
-        page_of=np.full(n, NONE, np.int32),
-        coming=np.full(pools, NONE, np.int32),
-        ghosts=no_ghosts(pool_sizes),
+        coming_left_at=np.zeros(pools, np.int64),
         active_ratio=max(active_ratio, 1),
     )
 
 
+def expect(state, pool, page):
+    """Note when ``page`` left."""
+    ghost = recall(state.ghosts, pool, page)
+    if ghost != NONE:
+        state.coming_left_at[pool] = state.left_at[ghost]
+
+
 def insert(state, pool, slot):
     """Add ``slot`` to the active list if its page left so lately that it would have fitted there."""
-    page = arrived(state, pool, slot)
+    is_new = arrive(state.ghosts, pool, slot) == NONE
     which = INACTIVE
-    ghost = find(state.ghosts, page) if page != NONE else np.int64(NONE)
-    if ghost != NONE:
-        if state.age[pool] - state.left_at[ghost] <= state.length[pool, ACTIVE]:
-            which = ACTIVE
-            state.age[pool] += 1
-        forget(state.ghosts, pool, ghost)
+    if not is_new and state.age[pool] - state.coming_left_at[pool] <= state.lists.length[pool, ACTIVE]:
+        which = ACTIVE
+        state.age[pool] += 1
     state.flags[slot] = ACCESSED
-    enter(state, pool, which, slot)
+    enter(state.lists, pool, which, slot)
 
 
 def hit(state, pool, slot):
@@ -95,54 +87,51 @@ def hit(state, pool, slot):
 
 def remove(state, pool, slot):
     """Take ``slot`` out."""
-    state.length[pool, state.list_of[slot]] -= 1
-    unlink(state.links, slot)
+    leave(state.lists, pool, slot)
 
 
 def victim(state, pool):
     """Take out the first slot of the inactive list that was not accessed and return it."""
-    slot = oldest_inactive(state, pool)
-    while state.flags[slot] & ACCESSED:
-        remove(state, pool, slot)
-        if state.flags[slot] & REFERENCED:
+    while True:
+        slot = oldest_inactive(state, pool)
+        flags = state.flags[slot]
+        if not flags & ACCESSED:
+            leave(state.lists, pool, slot)
+            note(state, pool, slot)
+            return slot
+        if flags & REFERENCED:
+            which = ACTIVE
             state.flags[slot] = 0
             state.age[pool] += 1
-            enter(state, pool, ACTIVE, slot)
         else:
+            which = INACTIVE
             state.flags[slot] = REFERENCED
-            enter(state, pool, INACTIVE, slot)
-        slot = oldest_inactive(state, pool)
-    remove(state, pool, slot)
-    remember(state, pool, np.int64(state.page_of[slot]))
-    return slot
+        move(state.lists, pool, which, slot)
 
 
 def oldest_inactive(state, pool):
     """The front of the inactive list, after the active list has given up what it has too many of."""
-    inactive, active = state.length[pool, INACTIVE], state.length[pool, ACTIVE]
+    inactive, active = state.lists.length[pool, INACTIVE], state.lists.length[pool, ACTIVE]
     while inactive == 0 or inactive * state.active_ratio < active:
-        slot = np.int64(state.links[state.anchor + 2 * pool + ACTIVE, NEXT])
-        remove(state, pool, slot)
+        slot = front(state.lists, pool, ACTIVE)
         state.flags[slot] = 0
-        enter(state, pool, INACTIVE, slot)
+        move(state.lists, pool, INACTIVE, slot)
         inactive, active = inactive + 1, active - 1
-    return np.int64(state.links[state.anchor + 2 * pool + INACTIVE, NEXT])
+    return front(state.lists, pool, INACTIVE)
 
 
-def enter(state, pool, which, slot):
-    """Put ``slot`` at the back of a list."""
-    state.list_of[slot] = which
-    state.length[pool, which] += 1
-    push_back(state.links, state.anchor + 2 * pool + which, slot)
+def note(state, pool, slot):
+    """Note when the page in ``slot`` leaves.
 
-
-def remember(state, pool, page):
-    """Note when a page leaves; so many pages are remembered as the pool can hold at most."""
+    One forgotten because there are as many ghosts as slots would not become active any more: as many pages
+    have left since.
+    """
     state.age[pool] += 1
-    if page != NONE:
-        if full(state.ghosts, pool):
-            forget_oldest(state.ghosts, pool, 0)
-        state.left_at[add(state.ghosts, pool, 0, page)] = state.age[pool]
+    if full(state.ghosts, pool):
+        forget_oldest(state.ghosts, pool, 0)
+    ghost = remember(state.ghosts, pool, 0, slot)
+    if ghost != NONE:
+        state.left_at[ghost] = state.age[pool]
 
 
 def prefetch(state, pool, slot):

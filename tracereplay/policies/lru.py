@@ -18,7 +18,8 @@ class State(NamedTuple):
 
 def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     """State of empty pools; ``streams`` (random streams, one a pool) is not used."""
-    return State(empty_links(pool_sizes), int(sum(pool_sizes)))
+    n = int(sum(pool_sizes))
+    return State(empty_links(n, len(pool_sizes)), n)
 
 
 def insert(state, pool, slot):

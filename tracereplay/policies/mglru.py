@@ -18,19 +18,15 @@ from typing import NamedTuple
 import numpy as np
 
 from tracereplay.core.hooks import load
-from tracereplay.policies._queue import NEXT, empty_links, push_back, unlink
+from tracereplay.policies._lists import Lists, anchor_of, empty_lists, enter, front, leave, move
 
 MOST, FEWEST = 4, 2
 """Generations."""
-_OUT = 255
 
 
 class State(NamedTuple):
-    links: np.ndarray  # uint32[slots + 4 · pools, 2]: a queue for each generation of each pool
-    anchor: int  # row of pool 0's queue 0
-    accessed: np.ndarray  # uint8[slots]
-    generation: np.ndarray  # uint8[slots]: number of the generation modulo 4, _OUT if not in the pool
-    length: np.ndarray  # int64[pools, 4]: slots of each generation, wherever they are queued
+    lists: Lists  # a list for each generation, by its number modulo 4; aging leaves a slot where it is linked
+    accessed: np.ndarray  # uint8[slots], not set of slots that the pool does not hold
     oldest: np.ndarray  # int64[pools]: number of a generation
     youngest: np.ndarray  # int64[pools]
     start: np.ndarray  # int64[pools + 1]: first slot of each pool
@@ -40,11 +36,8 @@ def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     """State of empty pools; ``streams`` (random streams, one a pool) is not used."""
     n, pools = int(sum(pool_sizes)), len(pool_sizes)
     return State(
-        links=empty_links(pool_sizes, MOST),
-        anchor=n,
+        lists=empty_lists(pool_sizes, MOST),
         accessed=np.zeros(n, np.uint8),
-        generation=np.full(n, _OUT, np.uint8),
-        length=np.zeros((pools, MOST), np.int64),
         oldest=np.zeros(pools, np.int64),
         youngest=np.full(pools, MOST - 1, np.int64),
         start=np.concatenate([[0], np.cumsum(pool_sizes)]).astype(np.int64),
@@ -54,7 +47,7 @@ def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
 def insert(state, pool, slot):
     """Add ``slot`` to the youngest generation, accessed."""
     state.accessed[slot] = 1
-    enter(state, pool, slot)
+    enter(state.lists, pool, state.youngest[pool] % MOST, slot)
 
 
 def hit(state, pool, slot):
@@ -64,9 +57,8 @@ def hit(state, pool, slot):
 
 def remove(state, pool, slot):
     """Take ``slot`` out."""
-    state.length[pool, state.generation[slot]] -= 1
-    state.generation[slot] = _OUT
-    unlink(state.links, slot)
+    state.accessed[slot] = 0
+    leave(state.lists, pool, slot)
 
 
 def victim(state, pool):
@@ -74,17 +66,15 @@ def victim(state, pool):
     while True:
         make_old(state, pool)
         oldest = state.oldest[pool] % MOST
-        slot = np.int64(state.links[queue(state, pool, oldest), NEXT])
-        if state.generation[slot] != oldest:
-            unlink(state.links, slot)
-            push_back(state.links, queue(state, pool, np.int64(state.generation[slot])), slot)
-        elif state.accessed[slot]:
-            remove(state, pool, slot)
-            state.accessed[slot] = 0
-            enter(state, pool, slot)
-        else:
-            remove(state, pool, slot)
+        slot = front(state.lists, pool, oldest)
+        generation = np.int64(state.lists.list_of[slot])
+        if generation == oldest and not state.accessed[slot]:
+            leave(state.lists, pool, slot)
             return slot
+        if generation == oldest:
+            state.accessed[slot] = 0
+            generation = state.youngest[pool] % MOST
+        move(state.lists, pool, generation, slot)
 
 
 def make_old(state, pool):
@@ -100,8 +90,8 @@ def make_old(state, pool):
 
 def is_empty(state, pool):
     """Whether nothing is queued in the oldest generation, be it of that or of another."""
-    anchor = queue(state, pool, state.oldest[pool] % MOST)
-    return np.int64(state.links[anchor, NEXT]) == anchor
+    oldest = state.oldest[pool] % MOST
+    return front(state.lists, pool, oldest) == anchor_of(state.lists, pool, oldest)
 
 
 def needs_aging(state, pool):
@@ -111,37 +101,22 @@ def needs_aging(state, pool):
         return between < FEWEST
     total = 0
     for generation in range(MOST):
-        total += state.length[pool, generation]
-    young, old = (
-        state.length[pool, state.youngest[pool] % MOST],
-        state.length[pool, state.oldest[pool] % MOST],
-    )
+        total += state.lists.length[pool, generation]
+    young = state.lists.length[pool, state.youngest[pool] % MOST]
+    old = state.lists.length[pool, state.oldest[pool] % MOST]
     return young * FEWEST > total or old * (FEWEST + 2) < total
 
 
 def age(state, pool):
     """Put all pages that were accessed into the youngest generation, clear their bits, and open a new one."""
-    youngest = state.youngest[pool] % MOST
+    lists, youngest = state.lists, state.youngest[pool] % MOST
     for slot in range(state.start[pool], state.start[pool + 1]):
-        if state.accessed[slot] and state.generation[slot] != _OUT:
+        if state.accessed[slot]:
             state.accessed[slot] = 0
-            state.length[pool, state.generation[slot]] -= 1
-            state.generation[slot] = youngest
-            state.length[pool, youngest] += 1
+            lists.length[pool, lists.list_of[slot]] -= 1
+            lists.list_of[slot] = youngest
+            lists.length[pool, youngest] += 1
     state.youngest[pool] += 1
-
-
-def enter(state, pool, slot):
-    """Put ``slot`` at the back of the youngest generation."""
-    youngest = state.youngest[pool] % MOST
-    state.generation[slot] = youngest
-    state.length[pool, youngest] += 1
-    push_back(state.links, queue(state, pool, youngest), slot)
-
-
-def queue(state, pool, generation):
-    """Row of the anchor of a generation's queue."""
-    return state.anchor + MOST * pool + generation
 
 
 def prefetch(state, pool, slot):

@@ -20,9 +20,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 class State(NamedTuple):
-    heap: (
-        np.ndarray
-    )  # int32[slots]: each pool's slots from start[pool] on, that with the latest next use first
+    heap: np.ndarray  # int32[slots]: from start[pool] on a pool's slots, that with the latest next use first
     place_of: np.ndarray  # int32[slots], where a slot stands in its pool's heap, from 0
     next_of: np.ndarray  # int64[slots], next use of the page in a slot
     start: np.ndarray  # int64[pools]

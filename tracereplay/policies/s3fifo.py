@@ -19,20 +19,9 @@ import numpy as np
 
 from tracereplay.catalog import Flag, Kind, Share
 from tracereplay.core.hooks import load
-from tracereplay.policies._ghosts import NONE
-from tracereplay.policies._newcomers import (
-    MAIN,
-    NEW,
-    Queues,
-    arrive,
-    empty_queues,
-    enter,
-    front,
-    leave,
-    pages,
-    recall,
-    remember,
-)
+from tracereplay.policies._ghosts import NONE, arrive, recall
+from tracereplay.policies._lists import enter, front, leave, move
+from tracereplay.policies._newcomers import MAIN, NEW, Queues, demote, empty_queues, pages
 from tracereplay.units import parse_count
 
 MOST = 3
@@ -64,9 +53,10 @@ def init(
     ``small``: share of memory that S has, at least one page.  ``ghosts``: how many are remembered, as a share
     of memory.  Both are rounded to whole pages.  ``promote_at``: hits on S that promote a page: 2 in the
     paper's algorithm and its authors' simulator, 1 in other programs.  ``fill_main``: before the first
-    victim what S has no room for goes on M instead, as in later versions of libCacheSim.
+    victim what S has no room for goes on M instead, as in later versions of libCacheSim; S then has its share
+    of all slots, those in a balloon included.
     """
-    room = [max(pages(size, small), 1) if fill_main else size for size in pool_sizes]
+    room = [max(pages(size, small), 1) if fill_main else UNLIMITED for size in pool_sizes]
     return State(
         queues=empty_queues(pool_sizes, ghosts),
         hits=np.zeros(int(sum(pool_sizes)), np.uint8),
@@ -79,15 +69,16 @@ def init(
 
 def expect(state, pool, page):
     """Remember whether ``page`` was a ghost."""
-    recall(state.queues, pool, page)
+    recall(state.queues.ghosts, pool, page)
 
 
 def insert(state, pool, slot):
     """Add ``slot`` to M if its page was a ghost, else to S."""
     state.hits[slot] = 0
-    is_back = arrive(state.queues, pool, slot)
-    is_full = state.queues.length[pool, NEW] >= state.room[pool]
-    enter(state.queues, pool, MAIN if is_back or is_full else NEW, slot)
+    lists = state.queues.lists
+    is_new = arrive(state.queues.ghosts, pool, slot) == NONE
+    has_room = lists.length[pool, NEW] < state.room[pool]
+    enter(lists, pool, NEW if is_new and has_room else MAIN, slot)
 
 
 def hit(state, pool, slot):
@@ -98,13 +89,13 @@ def hit(state, pool, slot):
 
 def remove(state, pool, slot):
     """Take ``slot`` out."""
-    leave(state.queues, pool, slot)
+    leave(state.queues.lists, pool, slot)
 
 
 def victim(state, pool):
     """Take out the first slot of S or M that was not hit often enough and return it."""
-    queues = state.queues
-    new, main = queues.length[pool, NEW], queues.length[pool, MAIN]
+    lists = state.queues.lists
+    new, main = lists.length[pool, NEW], lists.length[pool, MAIN]
     memory = new + main
     state.room[pool] = UNLIMITED
     slot = np.int64(NONE)
@@ -112,34 +103,32 @@ def victim(state, pool):
         slot = first_unpromoted(state, pool)
     if slot == NONE:
         slot = first_without_hits(state, pool)
+        leave(lists, pool, slot)
     else:
-        remember(queues, pool, slot, pages(memory, state.ghosts))
-    leave(queues, pool, slot)
+        demote(state.queues, pool, slot, pages(memory, state.ghosts))
     return slot
 
 
 def first_unpromoted(state, pool):
     """The first slot of S that was not hit often enough for M, or NONE; those before it move there."""
-    queues = state.queues
-    while queues.length[pool, NEW] > 0:
-        slot = front(queues, pool, NEW)
+    lists = state.queues.lists
+    while lists.length[pool, NEW] > 0:
+        slot = front(lists, pool, NEW)
         if state.hits[slot] < state.promote_at:
             return slot
         state.hits[slot] = 0
-        leave(queues, pool, slot)
-        enter(queues, pool, MAIN, slot)
+        move(lists, pool, MAIN, slot)
     return np.int64(NONE)
 
 
 def first_without_hits(state, pool):
     """The first slot of M whose counter is 0; those before it go to the back."""
-    queues = state.queues
-    slot = front(queues, pool, MAIN)
+    lists = state.queues.lists
+    slot = front(lists, pool, MAIN)
     while state.hits[slot] > 0:
         state.hits[slot] -= 1
-        leave(queues, pool, slot)
-        enter(queues, pool, MAIN, slot)
-        slot = front(queues, pool, MAIN)
+        move(lists, pool, MAIN, slot)
+        slot = front(lists, pool, MAIN)
     return slot
 
 

@@ -27,7 +27,7 @@ def init(pool_sizes: Sequence[int], streams: np.ndarray) -> State:
     """State of empty pools; ``streams`` (random streams, one a pool) is not used."""
     n = int(sum(pool_sizes))
     hands = np.arange(n, n + len(pool_sizes), dtype=np.int64)
-    return State(empty_links(pool_sizes), np.zeros(n, np.uint8), hands, n)
+    return State(empty_links(n, len(pool_sizes)), np.zeros(n, np.uint8), hands, n)
 
 
 def insert(state, pool, slot):

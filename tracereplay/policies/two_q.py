@@ -17,20 +17,9 @@ import numpy as np
 
 from tracereplay.catalog import Flag, Share
 from tracereplay.core.hooks import load
-from tracereplay.policies._newcomers import (
-    MAIN,
-    NEW,
-    Queues,
-    arrive,
-    empty_queues,
-    enter,
-    front,
-    leave,
-    pages,
-    recall,
-    remember,
-)
-from tracereplay.policies._queue import PREV
+from tracereplay.policies._ghosts import NONE, arrive, recall
+from tracereplay.policies._lists import enter, front, leave, move
+from tracereplay.policies._newcomers import MAIN, NEW, Queues, demote, empty_queues, pages
 
 
 class State(NamedTuple):
@@ -59,43 +48,40 @@ def init(
 
 def expect(state, pool, page):
     """Remember whether ``page`` was on A1out."""
-    recall(state.queues, pool, page)
+    recall(state.queues.ghosts, pool, page)
 
 
 def insert(state, pool, slot):
     """Add ``slot`` to Am if its page was on A1out, else to A1in."""
-    is_back = arrive(state.queues, pool, slot)
-    enter(state.queues, pool, MAIN if is_back else NEW, slot)
+    is_new = arrive(state.queues.ghosts, pool, slot) == NONE
+    enter(state.queues.lists, pool, NEW if is_new else MAIN, slot)
 
 
 def hit(state, pool, slot):
     """Make ``slot`` the most recent of Am if it is there."""
-    queues = state.queues
-    is_hot = queues.queue_of[slot] == MAIN or state.promote_hits
-    if is_hot and queues.links[queues.anchor + 2 * pool + MAIN, PREV] != slot:
-        leave(queues, pool, slot)
-        enter(queues, pool, MAIN, slot)
+    if state.queues.lists.list_of[slot] == MAIN or state.promote_hits:
+        move(state.queues.lists, pool, MAIN, slot)
 
 
 def remove(state, pool, slot):
     """Take ``slot`` out."""
-    leave(state.queues, pool, slot)
+    leave(state.queues.lists, pool, slot)
 
 
 def victim(state, pool):
     """Take out the oldest slot of A1in or the least recent one of Am and return it."""
-    queues = state.queues
-    new, main = queues.length[pool, NEW], queues.length[pool, MAIN]
+    lists = state.queues.lists
+    new, main = lists.length[pool, NEW], lists.length[pool, MAIN]
     memory = new + main
     if main == 0 or new > max(memory - pages(memory, state.hot), 1):
-        slot = front(queues, pool, NEW)
-        remember(queues, pool, slot, pages(memory, state.ghosts))
+        slot = front(lists, pool, NEW)
+        demote(state.queues, pool, slot, pages(memory, state.ghosts))
     else:
-        slot = front(queues, pool, MAIN)
-    leave(queues, pool, slot)
+        slot = front(lists, pool, MAIN)
+        leave(lists, pool, slot)
     return slot
 
 
 def prefetch(state, pool, slot):
     """Start loading the links of ``slot``."""
-    load(state.queues.links, slot)
+    load(state.queues.lists.links, slot)
