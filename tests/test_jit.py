@@ -31,11 +31,11 @@ from tracereplay.core.simulator import SHARING_MODES, Simulator
 
 TOGETHER = [
     # guests' policies, host's policy, sharing modes (the ESX modes differ in their scan alone)
-    (("lru", "random"), "clock", ("ksm",)),
     (("fifo",), "lru", ("none",)),
-    (("clock",), "random", ("ideal", "esx", "esx-sequential")),
 ]
 MORE = [
+    (("lru", "random"), "clock", ("ksm",)),
+    (("clock",), "random", ("ideal", "esx", "esx-sequential")),
     (("clock", "fifo", "lru", "random"), "fifo", ("none",)),
     (("random",), "lru", ("ksm",)),
 ]
@@ -88,7 +88,7 @@ def host_insert(state, pool, slot):
 host_hit = host_remove = host_victim = host_expect = host_insert
 
 
-QUICK_TO_COMPILE = ("clock", "fifo", "lfu", "lru", "mru", "opt", "random", "sieve", "two_q")
+QUICK_TO_COMPILE = ("clock", "fifo", "lru", "opt", "random", "sieve")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +247,7 @@ def cache_files(folder: Path) -> set[str]:
     return {path.name for path in (folder / "cache").rglob("*.nbi")}
 
 
+@pytest.mark.slow
 def test_the_cache_over_the_life_of_a_package(tmp_path):
     """Cold: all is compiled. Warm: nothing, and no kernel runs another's code. FIFO edited: FIFO alone."""
     package = Path(tracereplay.__file__).parent
@@ -294,6 +295,7 @@ def reference_counting(kernel: Any, *arguments: Any, **options: Any) -> int:
     return len(re.findall(r"call [^\n]*NRT_(?:incref|decref)", code))
 
 
+@pytest.mark.slow
 def test_kernels_count_no_references():
     """`_nrt=False` still does what it is there for with this version of Numba; without it there are calls."""
     config = machine([{"pages": 3, "policy": "fifo"}], frames=2)
