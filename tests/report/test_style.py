@@ -57,6 +57,7 @@ def digests(drawn: Pictures) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_same_table_gives_the_same_bytes(busy, tmp_path):
     """In another process with another hash seed and date, in every format, once more; without pyplot."""
     code = DRAW.format(path=[p for p in sys.path if p], folder=str(tmp_path))
