@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tracereplay import policies
 from tracereplay.problems import Notes, shown
 from tracereplay.units import format_count
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 MOST_FAMILIES = 64
 """The gauges note the families that share a frame as a set of 64 bits."""
-EXACT_WHEN_REDUCED = ("lru", "opt")
-"""Guest policies whose faults a reduced trace does not change."""
 NEARLY_EXACT = 2
 """In a memory of so many times exact_above, faults under clock and random were within 10 % of those of the
 whole trace wherever that was measured; in one of exact_above they were up to 81 % off."""
@@ -68,7 +67,7 @@ def _check_reduced_guest(s: Source, vm: VMConfig, notes: Notes) -> None:
     elif pages < least:
         found = f"a balloon of {balloon} pages that leaves {pages} to VM {name}, whose trace is reduced"
         notes.refuse(f"{s.where}.balloon", found, _exact_from(least))
-    elif vm.policy not in EXACT_WHEN_REDUCED and pages < min(NEARLY_EXACT * above, vm.footprint):
+    elif vm.policy not in policies.EXACT_WHEN_REDUCED and pages < min(NEARLY_EXACT * above, vm.footprint):
         notes.warnings.append(
             f"{s.where}.policy: with a reduced trace, exact from {above} pages on, the faults of VM {name} "
             f"of {pages} pages are exact only under lru and opt; under {vm.policy} they may be far off"

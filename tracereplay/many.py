@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, TypeAlias
 from tracereplay.errors import ScenarioError, UsageError
 from tracereplay.machine import Machine, resolve
 from tracereplay.problems import problem, shown
+from tracereplay.progress import Progress, part
 from tracereplay.provenance import Provenance, Stopwatch
 from tracereplay.result import Result
-from tracereplay.run import Progress, Run, drive, trace_names
+from tracereplay.run import Run, drive, trace_names
 from tracereplay.scenario import Scenario
 from tracereplay.trace.feed import Feed
 from tracereplay.trace.reader import Trace, open_trace
@@ -62,7 +63,7 @@ def replay_many(
         groups.setdefault(plan.rows, []).append(index)
     found: dict[int, Result] = {}
     for number, members in enumerate(groups.values()):
-        told = None if progress is None else _part(progress, number, len(groups))
+        told = part(progress, number, len(groups))
         shared = [plans[index] for index in members]
         runs = _run(shared, jobs=jobs, check=check, progress=told, jit=jit)
         record = Provenance.of_run(shared[0].said, shared[0].traces, watch)  # once: it reads all files
@@ -85,11 +86,6 @@ def _run(
             run.compile()
     drive(runs, feed, jobs=jobs, progress=progress)
     return runs
-
-
-def _part(progress: Progress, number: int, parts: int) -> Progress:
-    """Tells of the rows of one part of several as if all had as many."""
-    return lambda done, total: progress(number * total + done, parts * total)
 
 
 def _named(traces: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from tracereplay.core.invariants import LAWS
 from tracereplay.core.simulator import Simulator
 from tracereplay.errors import ScenarioError
 from tracereplay.machine import Machine, resolve
+from tracereplay.progress import Progress
 from tracereplay.provenance import Provenance, Stopwatch
 from tracereplay.result import Result, Sample
 from tracereplay.scenario import Scenario
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     import os
 
     from tracereplay.core.state import State
-
-Progress = Callable[[int, int], None]
-"""Called with the rows done and the rows there are."""
 
 
 def replay(

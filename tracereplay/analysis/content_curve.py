@@ -14,16 +14,17 @@ import pandas as pd
 from tracereplay.analysis.best_partition import Steps, split, steps_of
 from tracereplay.analysis.content_memory import ContentMemory
 from tracereplay.analysis.curve import Curve, spaced
-from tracereplay.analysis.lru_curve import Progress, lru_curve
+from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.sampling import Sample, band
 from tracereplay.analysis.shards import shards_curves
 from tracereplay.analysis.sizes import Sizes, listed, parse_sizes
 from tracereplay.errors import TraceError, UsageError
 from tracereplay.names import distinct, long_name, vm_name
 from tracereplay.problems import problem, shown
+from tracereplay.progress import Progress
 from tracereplay.trace.feed import ahead
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.sample import sample_of
+from tracereplay.trace.sample import told_sample
 from tracereplay.trace.stream import chosen
 from tracereplay.units import parse_fraction
 
@@ -179,15 +180,14 @@ def content_curves(
 
 
 def _warnings(trace: Trace) -> Iterator[str]:
-    above, sample = trace.metadata.exact_above, sample_of(trace.metadata)
+    above, sample = trace.metadata.exact_above, told_sample(trace.metadata)
     if above is not None:
         yield (
             f"{trace.name}: a reduced trace, exact for memories of pages, {above:,} or more for each VM: "
             "what memories of contents miss is not exact at any size"
         )
     if sample is not None:
-        told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
-        yield f"{trace.name}: {told}: sizes and misses are of the rows kept"
+        yield f"{trace.name}: {sample}: sizes and misses are of the rows kept"
 
 
 def parse_ratios(said: Ratios) -> list[float]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from tracereplay.analysis.stack_distance import FIRST_TOUCH, StackDistances
 from tracereplay.core import _jit
+from tracereplay.core.arrays import grown
 from tracereplay.trace.hashing import page_keys, sampled
 from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Batch
@@ -212,10 +213,3 @@ class ContentMemory:
         keep[ZERO] = True
         self._entities.recycle(keep)
         self._recycle_at = max(_RECYCLE_FROM, 2 * self._entities.in_use)
-
-
-def grown(array: np.ndarray, n: int, fill: int) -> np.ndarray:
-    """``array`` with room for ``n`` elements or more, the new ones ``fill``."""
-    if n <= len(array):
-        return array
-    return np.concatenate([array, np.full(max(n, len(array) * 3 // 2) - len(array), fill, array.dtype)])

@@ -24,7 +24,7 @@ from tracereplay.problems import problem, shown
 from tracereplay.trace.feed import ahead
 from tracereplay.trace.per_vm import vm_rows
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.sample import sample_of
+from tracereplay.trace.sample import told_sample
 from tracereplay.trace.schema import Op
 
 SIZES = 40
@@ -123,15 +123,14 @@ def _check_number(guests: int, hosts: int) -> None:
 
 def _warnings(trace: Trace, frees: int, smallest: int) -> Iterator[str]:
     """What changes the meaning of the numbers."""
-    above, sample = trace.metadata.exact_above, sample_of(trace.metadata)
+    above, sample = trace.metadata.exact_above, told_sample(trace.metadata)
     if above is not None and smallest < above:
         yield (
             f"{trace.name}: a reduced trace, exact for memories of {above:,} pages or more: what is told of "
             "smaller ones may be wrong in either direction"
         )
     if sample is not None:
-        told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
-        yield f"{trace.name}: {told}: sizes and counts are of the rows kept"
+        yield f"{trace.name}: {sample}: sizes and counts are of the rows kept"
     if trace.metadata.page_space == "guest-physical":
         yield (
             f"{trace.name}: recorded below the guest's own paging: its pages are frames of the guest, which "

@@ -21,6 +21,8 @@ import numpy as np
 from tracereplay.analysis.curve import Curve
 from tracereplay.analysis.stack_distance import FIRST_TOUCH, FREED, StackDistances
 from tracereplay.core import _jit
+from tracereplay.core.arrays import grown
+from tracereplay.progress import Progress
 from tracereplay.trace.ids import Ids
 from tracereplay.trace.per_vm import by_vm, decoded
 from tracereplay.trace.reader import Batch, Trace
@@ -30,19 +32,9 @@ from tracereplay.trace.source import BATCH_ROWS
 A = TypeVar("A")
 B = TypeVar("B")
 
-Progress = Callable[[int, int], None]
-"""Told how many rows are done, of how many."""
-
 _CHUNKS_PER_JOB = 4
 _MOST_ROWS = 1 << 23  # of a chunk: long beside its footprint, but kept in memory
 _FREES, _FIRST_TOUCHES, _HITS = 0, 1, 2
-
-
-def part(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """Tells of the rows of one part of several as if all had as many."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, parts * total)
 
 
 def lru_curve(
@@ -117,10 +109,7 @@ class _Accesses:
         return Curve(np.arange(1, largest + 1), accesses - hits, accesses)
 
     def _count(self, distances: np.ndarray) -> None:
-        old = self._counts
-        if len(self._ids) + _HITS > len(old):
-            more = max(len(self._ids) + _HITS, len(old) * 3 // 2) - len(old)
-            self._counts = np.concatenate([old, np.zeros(more, np.int64)])
+        self._counts = grown(self._counts, len(self._ids) + _HITS, 0)
         _tally()(distances, self._counts)
 
 

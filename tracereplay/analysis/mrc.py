@@ -12,20 +12,20 @@ import pandas as pd
 
 from tracereplay import policies as catalog
 from tracereplay.analysis.curve import Curve, spaced
-from tracereplay.analysis.lru_curve import Progress, lru_curve, part
+from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.sampling import Sample
 from tracereplay.analysis.sizes import listed, parse_sizes
 from tracereplay.errors import UsageError
 from tracereplay.names import distinct, vm_index, vm_name
 from tracereplay.problems import problem, shown
+from tracereplay.progress import Progress, part
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.sample import sample_of
+from tracereplay.trace.sample import told_sample
 from tracereplay.trace.schema import Op
 
 LRU = "lru"
 SPACED_SIZES = 50
 """Sizes of a curve that is simulated, where none are asked for."""
-_EXACT_IF_REDUCED = {"lru", "opt"}
 
 
 @dataclass(frozen=True)
@@ -258,15 +258,14 @@ def _said_sizes(trace: Trace, vm: int, said: Sequence[Any]) -> np.ndarray:
 
 def _warnings(trace: Trace, vms: Sequence[int], asked: _Asked, left_out: Sequence[str]) -> Iterator[str]:
     """What changes the meaning of the numbers."""
-    name, above, sample = trace.name, trace.metadata.exact_above, sample_of(trace.metadata)
+    name, above, sample = trace.name, trace.metadata.exact_above, told_sample(trace.metadata)
     if above is not None:
         told = f"a reduced trace, exact for memories of {above:,} pages or more: smaller ones are left out"
-        others = [p for p in asked.policies if catalog.parse(p)[0] not in _EXACT_IF_REDUCED]
+        others = [p for p in asked.policies if catalog.parse(p)[0] not in catalog.EXACT_WHEN_REDUCED]
         guess = f"; {', '.join(others)}: not exact at any size" if others else ""
         yield f"{name}: {told}{guess}; miss ratios are of the accesses kept"
     if sample is not None:
-        told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
-        yield f"{name}: {told}: sizes, misses and miss ratios are of the rows kept"
+        yield f"{name}: {sample}: sizes, misses and miss ratios are of the rows kept"
     if asked.sample is not None and asked.sizes is not None:
         yield f"{name}: estimates; sizes for which the sample has too few pages are left out"
     if left_out:
@@ -284,8 +283,6 @@ def _warnings(trace: Trace, vms: Sequence[int], asked: _Asked, left_out: Sequenc
 
 
 def _any_free(trace: Trace, vms: Sequence[int]) -> bool:
-    if "op" not in trace.columns:
-        return False
-    return any(
+    return trace.may_free and any(
         bool(np.isin(batch.vm[batch.op == Op.FREE], vms).any()) for batch in trace.batches(("vm", "op"))
     )

@@ -15,6 +15,8 @@ import numpy as np
 from tracereplay import policies
 from tracereplay.analysis.next_use import NextUses
 from tracereplay.core import _jit, rng
+from tracereplay.core.arrays import grown
+from tracereplay.core.engine import page_at
 from tracereplay.core.hooks import (
     host_expect,
     host_hit,
@@ -88,11 +90,6 @@ def access_all(s, pages, ops, hit_on_load):
         s.dirty[page] |= ops[i] == _WRITE
 
 
-def page_at(pages, i):
-    """Page id of a row; read as unsigned, so that the compiler need not allow for negative indices."""
-    return np.int64(np.uint32(pages[i]))
-
-
 def bring_in(s, page):
     """Bring in a page; where no frame is free, in place of the policy's victim, which is returned."""
     left = np.int64(ABSENT)
@@ -120,13 +117,17 @@ def forget(s, page, slot):
 
 
 class OneLevel:
-    """A memory of ``frames`` pages under a policy such as ``"lru"``, empty at first."""
+    """A memory of ``frames`` pages under a policy such as ``"lru"``, empty at first.
+
+    ``needs_future`` is whether ``touch`` has to be told the next uses.
+    """
 
     def __init__(self, policy: str, frames: int, *, seed: int = 0, jit: bool = True) -> None:
         if frames < 1:
             raise ValueError(f"frames: found {frames}; expected at least 1")
         name, params = policies.parse(policy)
         self._module = policies.get(name)
+        self.needs_future = policies.needs_future(policy)
         self._touch_all = _kernel(touch_all, name, jit)
         self._access_all = _kernel(access_all, name, jit)
         stream = np.array([rng.stream_state(seed, rng.HOST_POLICY)], np.uint64)
@@ -140,11 +141,6 @@ class OneLevel:
             write_backs=np.zeros(1, np.int64),
             policy=self._module.init([frames], stream, **params),
         )
-
-    @property
-    def needs_future(self) -> bool:
-        """Whether ``touch`` has to be told the next uses."""
-        return "future" in getattr(self._module, "NEEDS", ())
 
     @property
     def misses(self) -> int:
@@ -181,13 +177,10 @@ class OneLevel:
             self._access_all(self._state, pages, ops, hit_on_load)
 
     def _reserve(self, n_pages: int) -> None:
-        old, dirty = self._state.slot_of, self._state.dirty
-        if n_pages > len(old):
-            more = max(n_pages, len(old) * 3 // 2) - len(old)
-            self._state = self._state._replace(
-                slot_of=np.concatenate([old, np.full(more, ABSENT, np.int32)]),
-                dirty=np.concatenate([dirty, np.zeros(more, np.bool_)]),
-            )
+        self._state = self._state._replace(
+            slot_of=grown(self._state.slot_of, n_pages, ABSENT),
+            dirty=grown(self._state.dirty, n_pages, False),
+        )
 
 
 @functools.cache

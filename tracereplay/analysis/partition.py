@@ -11,18 +11,18 @@ import pandas as pd
 from tracereplay import policies
 from tracereplay.analysis.best_partition import best_partition
 from tracereplay.analysis.curve import Curve
-from tracereplay.analysis.lru_curve import Progress, lru_curve
+from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.simulated import simulated_curves
 from tracereplay.errors import TraceError, UsageError
 from tracereplay.names import distinct, long_name, vm_name
 from tracereplay.problems import problem, shown
+from tracereplay.progress import Progress
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.sample import sample_of
+from tracereplay.trace.sample import told_sample
 from tracereplay.units import parse_size
 
 SIZES = 64
 """Memories of so many sizes are simulated for each VM under a policy that is not LRU."""
-_EXACT_IF_REDUCED = {"lru", "opt"}
 
 
 class Claim(NamedTuple):
@@ -165,16 +165,15 @@ def _warnings(
 ) -> Iterator[str]:
     """What changes the meaning of the numbers."""
     reduced = any(trace.metadata.exact_above for trace in traces)
-    if reduced and policies.parse(policy)[0] not in _EXACT_IF_REDUCED:
+    if reduced and policies.parse(policy)[0] not in policies.EXACT_WHEN_REDUCED:
         yield f"a reduced trace is exact under LRU and OPT alone: what {policy} misses is not"
     if reduced:
         yield "of a reduced trace, miss ratios are of the accesses kept"
     for trace in traces:
         if trace.metadata.page_space == "guest-physical":
             yield f"{trace.name}: recorded below the guest's own paging: what is split is the host's memory"
-        if (sample := sample_of(trace.metadata)) is not None:
-            told = f"a sample of {sample['rate']:.3g} of the {sample['by']}"
-            yield f"{trace.name}: {told}: pages and misses are of the rows kept"
+        if (sample := told_sample(trace.metadata)) is not None:
+            yield f"{trace.name}: {sample}: pages and misses are of the rows kept"
     small = [vm for (vm, claim), pages in zip(claims.items(), shares, strict=True) if pages < claim.least]
     if small:
         listed = ", ".join(map(shown, small[:8])) + "…" * (len(small) > 8)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracereplay.analysis.lru_curve import Progress
 from tracereplay.core import _jit
 from tracereplay.errors import UsageError
 from tracereplay.problems import one_of, problem, shown, wrong
+from tracereplay.progress import Progress
 from tracereplay.trace.feed import ahead
 from tracereplay.trace.hashing import greatest_hash, mixed, page_keys, salt_offset
 from tracereplay.trace.ids import Ids, read_only

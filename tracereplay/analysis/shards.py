@@ -23,7 +23,6 @@ import numpy as np
 
 from tracereplay.analysis import stack_distance
 from tracereplay.analysis.curve import Curve
-from tracereplay.analysis.lru_curve import Progress
 from tracereplay.analysis.sampling import Sample, SampledPages, band, key_rows, rows_below
 from tracereplay.analysis.stack_distance import (
     ABSENT,
@@ -38,11 +37,13 @@ from tracereplay.analysis.stack_distance import (
     put_on_top,
 )
 from tracereplay.core import _jit
+from tracereplay.core.arrays import grown
 from tracereplay.core.heap import drop_greatest, push
 from tracereplay.core.recency import keep_all, room_for
 from tracereplay.errors import TraceError
 from tracereplay.names import vm_name
 from tracereplay.problems import shown
+from tracereplay.progress import Progress
 from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Trace
 from tracereplay.trace.schema import Op
@@ -236,14 +237,11 @@ class _FixedSize:
             self._ids.recycle(self._state.sampled[: len(self._ids)])
 
     def _reserve(self, n_ids: int) -> None:
-        state = self._state
-        more = n_ids - len(state.sampled)
-        if more > 0:
-            position_of = np.concatenate([state.stack.position_of, np.full(more, ABSENT, np.int64)])
-            self._state = state._replace(
-                stack=state.stack._replace(position_of=position_of),
-                sampled=np.concatenate([state.sampled, np.zeros(more, np.bool_)]),
-            )
+        stack = self._state.stack
+        self._state = self._state._replace(
+            stack=stack._replace(position_of=grown(stack.position_of, n_ids, ABSENT)),
+            sampled=grown(self._state.sampled, n_ids, False),
+        )
 
 
 _Sampler: TypeAlias = _FixedRate | _FixedSize

@@ -17,12 +17,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from tracereplay import policies as catalog
 from tracereplay.analysis.curve import Curve
-from tracereplay.analysis.lru_curve import Progress
 from tracereplay.analysis.next_use import NextUses
 from tracereplay.analysis.one_level import OneLevel
 from tracereplay.analysis.sampling import KeyRows, Sample, SampledPages, band, key_rows
+from tracereplay.progress import Progress
 from tracereplay.trace.ids import read_only
 from tracereplay.trace.per_vm import vm_rows
 from tracereplay.trace.reader import Trace
@@ -128,7 +127,7 @@ class _Study:
     @property
     def needs_future(self) -> bool:
         """Whether ``take`` is to be told the next uses."""
-        return any(catalog.needs_future(policy) for policy, _ in self._memories)
+        return any(memory.needs_future for memory in self._memories.values())
 
     def take(self, rows: KeyRows, next_uses: np.ndarray | None, pool: Executor) -> None:
         """The next rows of the VM."""
@@ -146,8 +145,8 @@ class _Study:
         self._waiting.clear()
         heeded = read_only(ops) if (ops == _FREE).any() else None
         tasks = []
-        for (policy, _), memory in self._memories.items():
-            next_uses = foreseen[0] if catalog.needs_future(policy) else None
+        for memory in self._memories.values():
+            next_uses = foreseen[0] if memory.needs_future else None
             tasks.append(pool.submit(memory.touch, ids, len(self._pages), heeded, next_uses=next_uses))
         for task in tasks:
             task.result()

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tracereplay.core import _jit
+from tracereplay.core.arrays import grown
 from tracereplay.core.heap import drop_greatest, push, replace_greatest
 from tracereplay.core.hooks import load
 from tracereplay.core.recency import (
@@ -205,8 +206,7 @@ class StackDistances:
         """Room for more pages, and positions enough that renumbering stays rare."""
         old = self._state
         _kernel("renumber", self._jit)(old)
-        position_of = np.full(max(n_pages, len(old.position_of) * 3 // 2), ABSENT, np.int64)
-        position_of[: len(old.position_of)] = old.position_of
+        position_of = grown(old.position_of, n_pages, ABSENT)
         more = room_for(len(position_of))
         _kernel("keep_all", self._jit)(more)
         self._state = old._replace(position_of=position_of, positions=more)

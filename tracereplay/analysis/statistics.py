@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tracereplay.analysis.curve import Curve
-from tracereplay.analysis.lru_curve import Progress, lru_curve
+from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.phases import phases
 from tracereplay.analysis.popularity import Zipf, fit_zipf, ranks, top_share
 from tracereplay.analysis.reuse import Distances, distances, reuse_table
@@ -26,9 +26,10 @@ from tracereplay.analysis.working_set import (
 from tracereplay.errors import TraceError, UsageError
 from tracereplay.names import distinct, vm_index, vm_name
 from tracereplay.problems import problem, shown
+from tracereplay.progress import Progress, part
 from tracereplay.trace.per_vm import vm_rows
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.sample import sample_of
+from tracereplay.trace.sample import told_sample
 from tracereplay.trace.schema import Op
 from tracereplay.units import LIMIT, parse_time
 
@@ -136,9 +137,8 @@ def stat(
     trace = open_trace(source)
     vms = list(range(trace.n_vms)) if vm is None else [vm_index(trace, vm)]
     span = _span(trace, window)
-    both = _halves(progress)
-    touches = _touches(trace, vms, span, next(both))
-    curves = lru_curve(trace, vms, jobs=jobs, progress=next(both))
+    touches = _touches(trace, vms, span, part(progress, 0, 2))
+    curves = lru_curve(trace, vms, jobs=jobs, progress=part(progress, 1, 2))
     names = [vm_name(trace, index) for index in vms]
     found = (_statistics(touches[index], curves[index], span) for index in vms)
     return Statistics(
@@ -166,15 +166,6 @@ def _span(trace: Trace, window: object) -> Span:
         expected = f"{least} {trace.metadata.time_unit} or more, for at most {MOST_WINDOWS:,} windows"
         raise UsageError(f"window: {problem(shown(window), expected)}")
     return Span(first, last + 1, length)
-
-
-def _halves(progress: Progress | None) -> Iterator[Progress | None]:
-    """What to tell of the first reading, and of the second."""
-    if progress is None:
-        yield from (None, None)
-    else:
-        yield lambda done, total: progress(done, 2 * total)
-        yield lambda done, total: progress(total + done, 2 * total)
 
 
 def _touches(trace: Trace, vms: Sequence[int], span: Span, progress: Progress | None) -> dict[int, Touches]:
@@ -226,7 +217,7 @@ def _mix(touches: Touches, per_page: np.ndarray) -> Mix:
 
 def _warnings(trace: Trace) -> Iterator[str]:
     """What changes the meaning of the numbers."""
-    above, sample = trace.metadata.exact_above, sample_of(trace.metadata)
+    above, sample = trace.metadata.exact_above, told_sample(trace.metadata)
     if above is not None:
         yield (
             f"{trace.name}: a reduced trace, without accesses that no memory of {above:,} pages or more "
@@ -234,10 +225,7 @@ def _warnings(trace: Trace) -> Iterator[str]:
             "they would have"
         )
     if sample is not None:
-        yield (
-            f"{trace.name}: a sample of {sample['rate']:.3g} of the {sample['by']}: all numbers are of the "
-            "rows kept"
-        )
+        yield f"{trace.name}: {sample}: all numbers are of the rows kept"
     if trace.metadata.page_space == "guest-physical":
         yield (
             f"{trace.name}: recorded below the guest's own paging: its pages are frames of the guest, which "

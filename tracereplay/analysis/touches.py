@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tracereplay.core import _jit
+from tracereplay.core.arrays import grown
 from tracereplay.core.hooks import load
 from tracereplay.trace.ids import read_only
 from tracereplay.trace.per_vm import VMRows
@@ -169,7 +170,5 @@ class Touches:
         return pages[pages[:, _TOUCHES] > 0, column]
 
     def _grow(self, n_pages: int) -> None:
-        more = max(n_pages, len(self._state.pages) * 3 // 2) - len(self._state.pages)
-        pages = np.concatenate([self._state.pages, np.zeros((more, 4), np.uint64)])
-        written = np.concatenate([self._state.written, np.zeros(more, np.bool_)])
+        pages, written = (grown(column, n_pages, 0) for column in (self._state.pages, self._state.written))
         self._state = self._state._replace(pages=pages, written=written)

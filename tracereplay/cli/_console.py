@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tracereplay.trace import Metadata
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
@@ -25,6 +27,11 @@ _SECONDS_BETWEEN_LINES = 5.0
 def print_json(data: Any) -> None:
     """Print data for programs."""
     print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """A dict per row, for JSON; None for what is not known."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
 
 def print_text(renderable: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, say, warn
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, records, say, warn
 from tracereplay.errors import CheckError, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def compare(
     if output is not None:
         write_page(table, said, output, force=force)
     if json:
-        print_json(table.astype(object).where(table.notna(), None).to_dict(orient="records"))
+        print_json(records(table))
     else:
         print_text(differences_table(table if vms else table[table["vm"] == ALL_VMS], said))
     if output is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, progress, say, warn
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, progress, records, say, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,5 @@ def _on_one_clock(sources: list[str]) -> Iterator[Trace]:
 
 def _data(found: ContentCurves, table: pd.DataFrame, needed: pd.DataFrame) -> dict[str, Any]:
     tables = {"footprints": found.footprints, "misses": table, "needed": needed}
-    plain = {name: data.astype(object).where(data.notna(), None) for name, data in tables.items()}
-    records = {name: data.to_dict(orient="records") for name, data in plain.items()}
     said = {"page_size": found.page_size, "exact_above": found.exact_above, "warnings": found.warnings}
-    return said | records
+    return said | {name: records(data) for name, data in tables.items()}

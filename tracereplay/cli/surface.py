@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, progress, say, warn
+from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, progress, records, say, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,13 +94,8 @@ def _data(exact: pd.DataFrame, measured: pd.DataFrame | None, law: Law | None) -
     from tracereplay.analysis.double_paging import anomaly
 
     worst = anomaly(exact)
-    data = {**exact.attrs, "anomaly": worst and worst._asdict(), "surface": _records(exact)}
+    data = {**exact.attrs, "anomaly": worst and worst._asdict(), "surface": records(exact)}
     if measured is not None:
-        seeds, random = measured.attrs["seeds"], _records(measured)
+        seeds, random = measured.attrs["seeds"], records(measured)
         data["random_host"] = {"seeds": seeds, "law": law and asdict(law), "surface": random}
     return data
-
-
-def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """A dict per row; None for what is not known."""
-    return table.astype(object).where(table.notna(), None).to_dict(orient="records")

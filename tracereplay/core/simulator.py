@@ -12,6 +12,7 @@ import numpy as np
 
 from tracereplay import policies
 from tracereplay.core import _jit, engine, gauges, invariants, mixed, rng
+from tracereplay.core.arrays import grown
 from tracereplay.core.counters import COUNTERS
 from tracereplay.core.sharing import esx, ksm, off
 from tracereplay.core.state import FREE, NEVER, NONE, UNBACKED, UNKNOWN, Options, State
@@ -69,12 +70,12 @@ class Simulator:
         s = self.state
         if n_pages > len(s.ppn_of):
             s = s._replace(
-                ppn_of=_grown(s.ppn_of, n_pages, NEVER), saved_of=_grown(s.saved_of, n_pages, UNKNOWN)
+                ppn_of=grown(s.ppn_of, n_pages, NEVER), saved_of=grown(s.saved_of, n_pages, UNKNOWN)
             )
         if self._scan and n_contents > len(s.frame_of):
             s = s._replace(
-                frame_of=_grown(s.frame_of, n_contents, NONE),
-                candidate_of=_grown(s.candidate_of, n_contents, NONE),
+                frame_of=grown(s.frame_of, n_contents, NONE),
+                candidate_of=grown(s.candidate_of, n_contents, NONE),
             )
         self.state = s
 
@@ -237,10 +238,3 @@ def _foreseen(state: Any, names: list[str], next_uses: np.ndarray) -> Any:
             first=_foreseen(state.first, rest, next_uses), second=_foreseen(state.second, [last], next_uses)
         )
     return policies.get(last).foresee(state, next_uses) if policies.needs_future(last) else state
-
-
-def _grown(array: np.ndarray, needed: int, fill: int) -> np.ndarray:
-    """A longer copy of ``array``, at least half as long again so that growing stays linear."""
-    out = np.full(max(needed, len(array) + len(array) // 2), fill, array.dtype)
-    out[: len(array)] = array
-    return out

@@ -36,6 +36,8 @@ from tracereplay.catalog import Catalog
 HOOKS = ("insert", "hit", "remove", "victim")
 """What every policy offers."""
 OPTIONAL_HOOKS = ("prefetch", "expect")
+EXACT_WHEN_REDUCED = ("lru", "opt")
+"""Policies whose misses a reduced trace does not change."""
 
 _CATALOG = Catalog(__name__, "policy", "init")
 

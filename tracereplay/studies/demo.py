@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from tracereplay.bundled import trace_path
+from tracereplay.progress import Progress
 from tracereplay.result import Result
-from tracereplay.run import Progress, replay
+from tracereplay.run import replay
 
 PROGRAMS = ("cc1", "python", "sqlite", "sort")
 GUEST_MEMORY, HOST_MEMORY = "75%", "70%"

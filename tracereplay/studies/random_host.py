@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from tracereplay.analysis.double_paging import double_paging_surface, one_vm, si
 from tracereplay.analysis.sizes import Sizes
 from tracereplay.errors import UsageError
 from tracereplay.problems import problem
+from tracereplay.progress import Progress
 from tracereplay.run import replay
 from tracereplay.trace.reader import Batch, Trace, open_trace
 from tracereplay.trace.schema import Op
@@ -38,9 +39,6 @@ _CAUSES = ("demand_faults", "double_faults", "stale_reads", "false_reads")
 _COUNTERS = (*_CAUSES, "host_major_faults", "host_swap_reads", "host_swap_writes")
 _RATES = (1e-3, 1e3)  # between which a law's rate is looked for
 _RATES_TRIED, _ROUNDS = 200, 4  # leave 10⁻⁷ of it
-
-Progress = Callable[[int, int], None]
-"""Told replays done, and replays in all."""
 
 
 def random_host_surface(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 from tracereplay import __version__
 from tracereplay.errors import TraceError, UsageError
 from tracereplay.files import appearing, check_target
+from tracereplay.progress import Progress
 from tracereplay.trace import formats
 from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats._records import Findings, tables
@@ -25,7 +26,6 @@ from tracereplay.trace.writer import MetadataFields, write_recorded
 DETECT = "auto"
 
 Paths = str | os.PathLike[str]
-Progress = Callable[[int, int], None]
 
 
 def import_trace(

@@ -67,6 +67,12 @@ def sample_of(metadata: Metadata) -> dict[str, Any] | None:
     return (metadata.provenance or {}).get("sample")
 
 
+def told_sample(metadata: Metadata) -> str | None:
+    """What a sampled trace is, in words; None of a whole one."""
+    sample = sample_of(metadata)
+    return None if sample is None else f"a sample of {sample['rate']:.3g} of the {sample['by']}"
+
+
 def estimated_reclaimed(counts: Any, rate: float) -> Any:
     """Pages that sharing reclaims on the whole trace, from the replay of a sample of ``rate`` by contents.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracereplay.core import _jit
+from tracereplay.core.arrays import grown
 from tracereplay.trace.ids import Ids, read_only
 from tracereplay.trace.reader import Batch, Trace
 from tracereplay.trace.schema import Op
@@ -66,7 +67,7 @@ class _Clerk:
 
     def __init__(self, trace: Trace) -> None:
         self._ids = Ids(trace.n_vms, expected=sum(vm.pages or 0 for vm in trace.metadata.vms))
-        self._pages = _pages(0)
+        self._pages = Pages(np.zeros(0, np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.int64))
         self._tally = Tally(np.zeros(_N_EVENTS, np.int64), np.zeros(_N_EVENTS, np.int64))
         self._ops = np.zeros(len(Op), np.int64)
         self._rows_of_vm = np.zeros(trace.n_vms, np.int64)
@@ -77,8 +78,7 @@ class _Clerk:
 
     def add(self, batch: Batch) -> None:
         number = self._ids.encode(batch.page, batch.vm)
-        if len(self._ids) > len(self._pages.state):
-            self._pages = _grown(self._pages, len(self._ids))
+        self._pages = Pages(*(grown(column, len(self._ids), 0) for column in self._pages))
         rows = Rows(number, *map(read_only, (batch.op, batch.content, batch.known)))
         _follow()(self._pages, rows, batch.row, self._tally)
         self._ops += np.bincount(batch.op, minlength=len(Op))
@@ -141,15 +141,6 @@ class Tally(NamedTuple):
 
     counts: Any
     first_rows: Any
-
-
-def _pages(n: int) -> Pages:
-    return Pages(np.zeros(n, np.uint64), np.zeros(n, np.uint8), np.zeros(n, np.int64))
-
-
-def _grown(pages: Pages, n: int) -> Pages:
-    more = _pages(max(n, len(pages.state) * 3 // 2) - len(pages.state))
-    return Pages(*(np.concatenate(pair) for pair in zip(pages, more, strict=True)))
 
 
 def follow(pages, rows, start, tally):
