@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracereplay.core import _jit
-from tracereplay.core.rng import below, next_u64, stream_state
+from tracereplay.core.rng import below, next_u64, peek_below, stream_state
 
 PUBLISHED = {
     # Vigna's C code, seeded with 0
@@ -71,6 +71,15 @@ def test_draws_below_large_limits(jit):
     _jit.specialise(draw_below, jit=jit)(np.array([seed], np.uint64), 0, np.full(200, limit, np.int64), out)
     assert out.tolist() == [((z >> 32) * limit) >> 32 for z in raw.tolist()]
     assert max(out) > 2**31
+
+
+@pytest.mark.parametrize("ahead", range(3))
+@np.errstate(over="ignore")
+def test_a_draw_can_be_known_beforehand(ahead):
+    """Looking ahead draws nothing and says what the draw after so many others gives."""
+    state = np.array([5, stream_state(7, 1)], np.uint64)
+    assert int(peek_below(state, 1, 1000, ahead)) == [445, 288, 736][ahead]
+    assert state.tolist() == [5, int(stream_state(7, 1))]
 
 
 @pytest.mark.parametrize(

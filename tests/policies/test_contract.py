@@ -181,8 +181,9 @@ def test_one_slot(name):
     assert victims == [1] * 6
 
 
-def test_a_prefetch_changes_nothing(name):
-    """A policy may say what a hit will read: saying so has no effect on its state."""
+@np.errstate(over="ignore")
+def test_looking_ahead_changes_nothing(name):
+    """A policy may load what a hit will read and say which victims are likely: its state stays as it is."""
     policy = policies.get(name)
     state = policy.init([3], np.array([9], np.uint64))
     for slot in range(3):
@@ -191,7 +192,10 @@ def test_a_prefetch_changes_nothing(name):
     before = flat(state)
     for slot in range(3):
         policies.hooks(name)["prefetch"](state, 0, slot)
+    likely = [int(policies.hooks(name)["likely_victim"](state, 0, ahead)) for ahead in range(5)]
     assert flat(state) == before
+    assert set(likely) <= {-1, 0, 1, 2}
+    assert likely[0] in (-1, int(policy.victim(state, 0)))
 
 
 def test_functions_have_the_agreed_parameters(name):

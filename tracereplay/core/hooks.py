@@ -58,6 +58,11 @@ def host_victim(state, pool):
     raise NotImplementedError
 
 
+def host_likely_victim(state, pool, ahead):
+    """The frame that ``host_victim`` will probably return after ``ahead`` other calls, or −1."""
+    raise NotImplementedError
+
+
 def is_shared(s, mpn):
     """Whether frame ``mpn`` is write-protected and in the table of shared frames."""
     raise NotImplementedError

@@ -18,10 +18,12 @@ from tracereplay.core.hooks import (
     host_expect,
     host_hit,
     host_insert,
+    host_likely_victim,
     host_remove,
     host_victim,
     is_shared,
     keeps_frame,
+    load,
     share_victim,
     unmap_all,
 )
@@ -109,6 +111,7 @@ def break_cow(s, vm, ppn, mpn):
 
 def reclaim(s):
     """Free the frame that the host policy chooses: by sharing it where asked, else by paging it out."""
+    look_ahead(s)
     mpn = host_victim(s.host_policy, 0)
     if is_shared(s, mpn):
         page_out(s, unmap_all(s, mpn), mpn)
@@ -117,6 +120,21 @@ def reclaim(s):
         mark_swapped(s, ppn)
         page_out(s, ppn, mpn)
     free_frame(s, mpn)
+
+
+def look_ahead(s):
+    """Start loading what the reclaims after this one will need, in the order in which it can be known."""
+    mpn = np.int64(host_likely_victim(s.host_policy, 0, 2))
+    if mpn >= 0:
+        load(s.mapper_of, mpn)
+        load(s.mappers, mpn)
+        load(s.frame_flags, mpn)
+    mpn = np.int64(host_likely_victim(s.host_policy, 0, 1))
+    if mpn >= 0:
+        ppn = np.int64(s.mapper_of[mpn])
+        load(s.mpn_of, ppn)
+        load(s.guest_flags, ppn)
+        load(s.page_of, ppn)
 
 
 def mark_swapped(s, ppn):

@@ -24,8 +24,12 @@ def stream_state(seed: int, stream: int) -> np.uint64:
 
 def next_u64(state, index):
     """Advance ``state[index]`` (uint64) and return its next 64 random bits."""
-    x = state[index] + _GAMMA
-    state[index] = x
+    state[index] += _GAMMA
+    return mix(state[index])
+
+
+def mix(x):
+    """The 64 random bits of one state of a stream."""
     z = (x ^ (x >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
     return z ^ (z >> _S31)
@@ -34,3 +38,9 @@ def next_u64(state, index):
 def below(state, index, n):
     """Draw from 0 … n−1 (n < 2³²): the high 32 bits scaled to ``n``; ``below(1)`` draws too."""
     return np.int64(((next_u64(state, index) >> _S32) * np.uint64(n)) >> _S32)
+
+
+def peek_below(state, index, n, ahead):
+    """What ``below`` will return after ``ahead`` other draws; draws nothing."""
+    x = state[index] + np.uint64(ahead + 1) * _GAMMA
+    return np.int64(((mix(x) >> _S32) * np.uint64(n)) >> _S32)

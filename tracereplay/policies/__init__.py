@@ -10,6 +10,9 @@ A policy is a module with a docstring whose first line says its rule, and
 - ``insert(state, pool, slot)``, ``hit(state, pool, slot)``, ``remove(state, pool, slot)`` and
   ``victim(state, pool)``, which takes its choice out and returns it.  It is never asked of an empty pool;
 - if hits read memory, ``prefetch(state, pool, slot)``: start loading what a hit will need;
+- if its choices can be told beforehand at little cost, ``likely_victim(state, pool, ahead)``: the slot that
+  ``victim`` will probably return after ``ahead`` other calls, so that what it needs is loaded by then; it
+  changes nothing;
 - if it remembers pages that have left, ``expect(state, pool, page)``: ``page`` is about to come in, so the
   next victim, if one must leave, makes room for it, and the next insert brings it.  A page is its dense id
   at the guest level and the PPN at the host, of a shared frame the one it was taken for; unique over all
@@ -35,7 +38,7 @@ from tracereplay.catalog import Catalog
 
 HOOKS = ("insert", "hit", "remove", "victim")
 """What every policy offers."""
-OPTIONAL_HOOKS = ("prefetch", "expect")
+OPTIONAL_HOOKS = ("prefetch", "expect", "likely_victim")
 EXACT_WHEN_REDUCED = ("lru", "opt")
 """Policies whose misses a reduced trace does not change."""
 
@@ -63,3 +66,4 @@ def needs_future(policy: str) -> bool:
 
 def _nothing(state, pool, which):
     """In place of a hook that a policy does not need."""
+    return -1

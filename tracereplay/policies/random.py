@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracereplay.core.rng import below
+from tracereplay.core.hooks import load
+from tracereplay.core.rng import below, peek_below
 
 
 class State(NamedTuple):
@@ -49,6 +50,13 @@ def victim(state, pool):
     slot = np.int64(state.members[index])
     fill(state, pool, index)
     return slot
+
+
+def likely_victim(state, pool, ahead):
+    """The member that stands where the draw after ``ahead`` others will fall in a pool of this size."""
+    size = state.size[pool]
+    load(state.members, index_at(state, pool, peek_below(state.streams, pool, size, ahead + 1)))
+    return np.int64(state.members[index_at(state, pool, peek_below(state.streams, pool, size, ahead))])
 
 
 def fill(state, pool, hole):
