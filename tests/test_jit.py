@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -189,6 +190,59 @@ def test_the_fingerprint_covers_every_source_file_below(monkeypatch):
     }
     assert {file for file, name in edited.items() if name == plain} == {"clock.py", "random.py"}
     assert len(set(edited.values())) == 6
+
+
+# ---- Helpers -------------------------------------------------------------------------------------
+
+
+def chosen(x):
+    """A hook."""
+    raise NotImplementedError
+
+
+def double(x):
+    """A helper that no hook concerns."""
+    return 2 * x
+
+
+def doubled_choice(x):
+    """A helper that calls a hook."""
+    return double(chosen(x))
+
+
+def first(x):
+    """An entry."""
+    return doubled_choice(x) + 1
+
+
+def second(x):
+    """Another one."""
+    return doubled_choice(x) + 2
+
+
+def plus_ten(x):
+    """A choice."""
+    return x + 10
+
+
+def plus_fifty(x):
+    """Another one."""
+    return x + 50
+
+
+def test_helpers_are_compiled_once(monkeypatch, tmp_path):
+    """Entries share the helpers beneath them, but no helper that reaches a hook bound to something else."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    with numba.core.event.install_recorder("numba:compile") as recorder:
+        results = [
+            _jit.specialise(entry, {"chosen": choice})(1)
+            for choice in (plus_ten, plus_fifty)
+            for entry in (first, second)
+        ]
+    assert results == [23, 24, 103, 104]
+    compiled = [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start]
+    times = {"first": 2, "second": 2, "doubled_choice": 2, "plus_ten": 1, "plus_fifty": 1, "double": 1}
+    assert Counter(compiled) == times
 
 
 # ---- The cache in fresh processes ----------------------------------------------------------------

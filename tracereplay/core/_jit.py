@@ -20,7 +20,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,10 +38,17 @@ def specialise(
     types of arguments (dtype, layout, writability): each other kind is compiled anew.
     With ``jit=False`` the clones stay plain Python, for a debugger, coverage or a comparison.
     """
-    clones: dict[FunctionType, Kernel] = {}
     bound = {**(hooks or {}), **({"load": _prefetch()} if jit else {})}
-    kernel = _clone(_plain(entry), bound, tag, jit, clones, top=True)
-    return kernel if jit else _quiet(kernel)
+    reach: dict[FunctionType, _Reach] = {}
+    function = _plain(entry)
+    functions = _reach(function, bound, reach).functions
+    kernel = _clone(function, bound, reach, jit)
+    if not jit:
+        return _quiet(kernel)
+    import numba
+
+    kernel.__qualname__ = f"{entry.__name__}.{tag or 'plain'}.{_fingerprint(functions, bound)}"
+    return numba.njit(cache=True, **_OPTIONS)(kernel)
 
 
 def _plain(function: Kernel) -> FunctionType:
@@ -50,35 +57,61 @@ def _plain(function: Kernel) -> FunctionType:
     return function
 
 
+class _Reach(NamedTuple):
+    """What a function calls by name, directly or not: functions, itself included, and hooks."""
+
+    functions: frozenset[FunctionType]
+    hooks: frozenset[str]
+
+
+def _callees(function: FunctionType, bound: Mapping[str, Kernel]) -> dict[str, Kernel]:
+    """By name, what is bound to a hook in ``function``, and the other functions that it names."""
+    found: dict[str, Any] = {
+        name: bound.get(name, function.__globals__.get(name)) for name in function.__code__.co_names
+    }
+    return {name: f for name, f in found.items() if name in bound or isinstance(f, FunctionType)}
+
+
+def _reach(function: FunctionType, bound: Mapping[str, Kernel], known: dict[FunctionType, _Reach]) -> _Reach:
+    if function not in known:
+        callees = _callees(function, bound)
+        below = [_reach(f, bound, known) for f in callees.values() if isinstance(f, FunctionType)]
+        known[function] = _Reach(
+            frozenset({function}).union(*(reach.functions for reach in below)),
+            frozenset(bound.keys() & callees.keys()).union(*(reach.hooks for reach in below)),
+        )
+    return known[function]
+
+
 def _clone(
-    function: FunctionType,
-    hooks: dict[str, Kernel],
-    tag: str,
-    jit: bool,
-    clones: dict[FunctionType, Kernel],
-    top: bool = False,
-) -> Kernel:
-    if function in clones:
-        return clones[function]
+    function: FunctionType, bound: Mapping[str, Kernel], reach: dict[FunctionType, _Reach], jit: bool
+) -> FunctionType:
     names = dict(function.__globals__)
-    for name in function.__code__.co_names:
-        target = hooks.get(name, names.get(name))
+    for name, target in _callees(function, bound).items():
         if isinstance(target, FunctionType):
-            names[name] = _clone(target, hooks, tag, jit, clones)
-        elif name in hooks:
-            names[name] = target
+            needed = tuple((hook, bound[hook]) for hook in sorted(reach[target].hooks))
+            target = _helper(target, needed, jit)
+        names[name] = target
     clone = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
     clone.__doc__, clone.__module__ = function.__doc__, function.__module__
-    clones[function] = clone
-    if jit:
-        import numba
+    return clone
 
-        if top:
-            clone.__qualname__ = f"{function.__name__}.{tag or 'plain'}.{_fingerprint(clones, hooks)}"
-            clones[function] = numba.njit(cache=True, **_OPTIONS)(clone)
-        else:
-            clones[function] = numba.njit(forceinline=True, **_OPTIONS)(clone)
-    return clones[function]
+
+@functools.cache
+def _helper(function: FunctionType, needed: tuple[tuple[str, Kernel], ...], jit: bool) -> Kernel:
+    """The clone of a function below an entry: one for all entries whose hooks it cannot tell apart.
+
+    Most of an entry's compilation is that of its helpers, so a second one is ready in a fraction of the time.
+    """
+    bound = dict(needed)
+    reach: dict[FunctionType, _Reach] = {}
+    _reach(function, bound, reach)
+    clone = _clone(function, bound, reach, jit)
+    if not jit:
+        return clone
+    import numba
+
+    return numba.njit(forceinline=True, **_OPTIONS)(clone)
 
 
 @functools.cache
@@ -110,7 +143,7 @@ def _prefetch() -> Any:
     return load
 
 
-def _fingerprint(functions: Mapping[FunctionType, Kernel], hooks: Mapping[str, Kernel]) -> str:
+def _fingerprint(functions: frozenset[FunctionType], hooks: Mapping[str, Kernel]) -> str:
     """Hash what the compiled code depends on: source files, constants, and which hook is which function."""
     digest = hashlib.sha256()
     for path in sorted({__file__, *(f.__code__.co_filename for f in functions)}):
