@@ -64,6 +64,12 @@ def strips(figure: Figure) -> dict[str, Axes]:
     return {axes.get_ylabel(): axes for axes in figure.axes if axes.get_ylabel() and axes.get_subplotspec()}
 
 
+def labelled(axes: Axes) -> dict[str, tuple[float, float]]:
+    """The names beside the axes from the lowest on, and what each is joined to."""
+    ordered = sorted(axes.texts, key=lambda text: text.xyann[1])
+    return {text.get_text(): text.xy for text in ordered}
+
+
 def legend(axes: Axes) -> list[str]:
     """The texts of the legend, the lowest first."""
     return [text.get_text() for text in axes.get_legend().get_texts()][::-1]

@@ -106,7 +106,16 @@ def test_steps_over_time(drawn, kind):
     if kind == "frames":
         assert (axes.get_ylim()[1] - found.sum(axis=1)).tolist() == shown.pop("free").tolist()
     assert_equal(found, shown)
-    assert artists.legend(axes) == [*found, *(["free"] if kind == "frames" else [])]
+    middles = found.cumsum(axis=1) - found / 2
+    middles["free"] = axes.get_ylim()[1] - (axes.get_ylim()[1] - found.sum(axis=1)) / 2
+    lines = {"shared": found.get("shared"), "saved, net": found.get("saved, net")}
+    expected = {name: lines.get(name, middles[name]).iloc[-1] for name in middles}
+    if kind != "frames":
+        del expected["free"]
+    labels = artists.labelled(axes)
+    assert {name: y for name, (_, y) in labels.items()} == pytest.approx(expected)
+    assert [y for _, y in labels.values()] == sorted(y for _, y in labels.values())
+    assert {x for x, _ in labels.values()} == {data.index[-1]}
     assert axes.get_xlim() == (0, data.index[-1])
     low, high = axes.get_ylim()
     assert low <= min(0, found.to_numpy().min())
@@ -176,7 +185,9 @@ def test_miss_ratios(busy):
     assert axes.get_xscale() == "log"
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] >= data["miss_ratio"].max()
-    assert artists.legend(axes) == [*expected, "its memory"]
+    assert artists.legend(axes) == ["the VM's memory"]
+    ends = {vm: points[-1][1] for vm, points in expected.items()}
+    assert {vm: y for vm, (_, y) in artists.labelled(axes).items()} == ends
     assert_written(axes.xaxis, format_bytes)
 
 

@@ -189,6 +189,47 @@ def test_labels_of_vms(name):
     assert style.shortened(name) == LABELS[name]
 
 
+def labels_of(ends: list[style.End]) -> list[tuple[str, float, tuple[float, float]]]:
+    """Labels beside axes from 0 to 10, with their heights and what they are joined to, from the lowest on."""
+    with style.settings():
+        _, axes = style.panel("", "", "")
+        axes.set(xlim=(0, 4), ylim=(0, 10))
+        style.label_ends(axes, ends)
+    found = [(text.get_text(), round(text.xyann[1], 4), text.xy) for text in axes.texts]
+    return sorted(found, key=lambda label: label[1])
+
+
+def test_labels_stand_where_series_end():
+    """Labels are as high as the ends if there is room, apart if not, and never outside the axes' height."""
+    ends = {"a": 0, "c": 5, "b": 0.1, "low": -3, "high": 10, "two\nlines": 9.8}
+    found = labels_of([style.End(name, style.BLUE, 4, y) for name, y in ends.items()])
+    assert found == [
+        ("a", 0.0, (4, 0)),
+        ("low", 0.075, (4, 0)),
+        ("b", 0.15, (4, 0.1)),
+        ("c", 0.5, (4, 5)),
+        ("two\nlines", 0.8875, (4, 9.8)),
+        ("high", 1.0, (4, 10)),
+    ]
+
+
+def test_more_labels_than_there_is_room_for():
+    """They share the height."""
+    found = labels_of([style.End(str(i), style.BLUE, 4, 0) for i in range(21)])
+    assert [height for _, height, _ in found] == [round(i / 21, 4) for i in range(21)]
+
+
+def test_series_that_end_early_are_drawn_on():
+    """A line that ends before the axes do has its label beside them, level with its end."""
+    with style.settings():
+        _, axes = style.panel("", "", "")
+        axes.set(xlim=(0, 4), ylim=(0, 10))
+        style.label_ends(axes, [style.End("a", style.BLUE, 3, 7), style.End("b", style.BLUE, 4, 2)])
+    (level,) = axes.collections
+    assert [path.vertices.tolist() for path in level.get_paths()] == [[[3, 7], [4, 7]]]
+    assert {text.get_text(): text.xy for text in axes.texts} == {"a": (4, 7), "b": (4, 2)}
+
+
 def test_a_name_is_no_formula():
     """Names come from files: dollars stay dollars."""
     with style.settings():

@@ -25,7 +25,6 @@ _MOST_SIZES = 20  # of a table of one VM in the terminal
 _EXACT_COLUMNS, _SAMPLED_COLUMNS = 6, 3  # policies side by side there
 _POINTS = 400  # of a line: more are not seen and make a large file
 _HEIGHT, _LOW = 3.6, 2.6  # inches of axes alone, and of axes among others
-_GAP = 0.075  # of the height, from one label to the next
 _FLOOR = "opt"
 _COLOURS = (*style.SERIES[:-1], style.GREY)
 _DASHES = ("-", "--", "-.", ":")
@@ -108,6 +107,7 @@ def _draw(axes: Axes, lines: Mapping[str, pd.DataFrame], looks: Mapping[str, _Lo
             axes.fill_between(size, *ends, color=look.colour, alpha=0.2, linewidth=0)
         if name == _FLOOR:
             axes.fill_between(size, ratio, hatch="////", facecolor="none", edgecolor=style.RULE, linewidth=0)
+    axes.margins(x=0)
     style.octaves(axes.xaxis)
 
 
@@ -121,47 +121,23 @@ def _looks(names: Sequence[str]) -> dict[str, _Look]:
 
 
 def _label(axes: Axes, lines: Mapping[str, pd.DataFrame], looks: Mapping[str, _Look], page_size: int) -> None:
-    """Names right of the axes, joined to the ends of their lines; those that end alike as they lie before."""
-    top = axes.get_ylim()[1]
+    """Names right of the axes; of lines that end alike in the order in which they lie before."""
     order = sorted(
         lines,
         key=lambda name: (lines[name]["miss_ratio"].iloc[-1], _height(lines[name]), name != _FLOOR),
     )
-    ends = [float(lines[name]["miss_ratio"].iloc[-1]) for name in order]
-    for name, end, place in zip(order, ends, _apart([end / top for end in ends]), strict=True):
-        axes.annotate(
-            f"{name}, the floor" if name == _FLOOR else style.shortened(name),
-            (float(lines[name]["size_pages"].iloc[-1]) * page_size, end),
-            (1.04, place),
-            textcoords="axes fraction",
-            color=looks[name].colour,
-            va="center",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": looks[name].colour,
-                "linewidth": 0.5,
-                "shrinkA": 1,
-                "relpos": (0, 0.5),
-            },
-            annotation_clip=False,
-        )
+    ends = []
+    for name in order:
+        size, ratio = lines[name][["size_pages", "miss_ratio"]].iloc[-1]
+        text = f"{name}, the floor" if name == _FLOOR else style.shortened(name)
+        ends.append(style.End(text, looks[name].colour, size * page_size, ratio, looks[name].dash))
+    style.label_ends(axes, ends)
 
 
 def _height(rows: pd.DataFrame) -> float:
     """Mean of a line, as drawn on a logarithmic axis."""
     x, y = np.log2(rows["size_pages"].to_numpy(float)), rows["miss_ratio"].to_numpy()
     return float(np.trapezoid(y, x)) if len(x) > 1 else float(y[0])
-
-
-def _apart(places: Sequence[float]) -> list[float]:
-    """Ascending places from 0 to 1, moved until labels there do not overlap."""
-    gap = min(_GAP, 1 / max(len(places), 1))
-    moved: list[float] = []
-    for place in places:
-        moved.append(max(place, moved[-1] + gap) if moved else place)
-    for i in reversed(range(len(moved))):
-        moved[i] = min(moved[i], 1 - gap * (len(moved) - 1 - i))
-    return moved
 
 
 def terminal(table: pd.DataFrame) -> Group:

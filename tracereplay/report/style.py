@@ -6,12 +6,13 @@ Colours are Okabe and Ito's (2008), told apart by every kind of eye; nothing is 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -19,8 +20,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tracereplay import files
@@ -212,6 +214,72 @@ def stacked_steps(axes: Axes, data: pd.DataFrame, series: Series) -> float:
     top = float(below.max())
     axes.set_ylim(0, max(top * 1.05, 1))
     return top
+
+
+class End(NamedTuple):
+    """Where a series ends, and what it is called."""
+
+    label: str
+    colour: str
+    x: float
+    y: float
+    dash: str = "-"
+
+
+_LINE = 0.075
+"""Height of a line of text as a share of that of the usual axes."""
+
+
+def label_ends(axes: Axes, ends: Sequence[End]) -> None:
+    """Write the names of series right of the axes, as high as they end, each joined to its end.
+
+    The axes have got their limits.  Series that end alike keep their order, the first one lowest; one that
+    ends before the axes do stays as it is from there on.
+    """
+    (low, high), right = axes.get_ylim(), axes.get_xlim()[1]
+    ordered = sorted((end._replace(y=min(max(end.y, low), high)) for end in ends), key=lambda end: end.y)
+    heights = [_LINE * (1 + end.label.count("\n")) for end in ordered]
+    places = _apart([(end.y - low) / (high - low) for end in ordered], heights)
+    for end, place in zip(ordered, places, strict=True):
+        leader = {"arrowstyle": "-", "color": end.colour, "linestyle": end.dash, "linewidth": 1.5}
+        axes.annotate(
+            end.label,
+            (right, end.y),
+            (1.05, place),
+            textcoords="axes fraction",
+            va="center",
+            arrowprops=leader | {"shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)},
+            annotation_clip=False,
+        )
+        if end.x < right:
+            axes.hlines(end.y, end.x, right, color=end.colour, linestyle=end.dash, linewidth=0.7)
+
+
+def _apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Ascending middles from 0 to 1, moved until what is so high there does not overlap."""
+    shrink = min(1 / max(sum(heights), 1e-9), 1)
+    above = [shrink * (one + next_) / 2 for one, next_ in itertools.pairwise(heights)]
+    moved: list[float] = []
+    for place, gap in zip(places, [0.0, *above], strict=True):
+        moved.append(max(place, moved[-1] + gap) if moved else place)
+    limit = 1.0
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], limit)
+        limit = moved[i] - (above[i - 1] if i else 0)
+    return moved
+
+
+def step_ends(axes: Axes) -> list[End]:
+    """Where the bands and lines over bins end that are drawn on ``axes``: a band in its middle."""
+    ends = []
+    for patch in axes.patches:
+        if isinstance(patch, StepPatch):
+            values, edges, baseline = patch.get_data()
+            filled = patch.get_fill()
+            middle = (values[-1] + baseline[-1]) / 2 if filled else values[-1]
+            colour = patch.get_facecolor() if filled else patch.get_edgecolor()
+            ends.append(End(str(patch.get_label()), to_hex(colour), float(edges[-1]), float(middle)))
+    return ends
 
 
 def legend_beside(axes: Axes) -> None:

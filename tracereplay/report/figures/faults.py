@@ -32,7 +32,7 @@ def draw(data: pd.DataFrame) -> Figure:
     """Stacked steps over time."""
     figure, axes = style.over_time("faults per bin", data)
     style.counts(axes.yaxis, style.stacked_steps(axes, data, CAUSES))
-    style.legend_beside(axes)
+    style.label_ends(axes, style.step_ends(axes))
     return figure
 
 

@@ -31,11 +31,11 @@ def draw(data: pd.DataFrame) -> Figure:
     figure, axes = style.over_time("host memory", data)
     series = style.vm_series(data.drop(columns=[SHARED, FREE])) | {SHARED: (SHARED, style.PALE)}
     style.stacked_steps(axes, data, series)
-    axes.fill_between([], [], facecolor="none", edgecolor=style.GREY, label=FREE)
     top = float(data.iloc[0].sum())
     axes.set_ylim(0, top)
     style.sizes(axes.yaxis, top)
-    style.legend_beside(axes)
+    free = style.End(FREE, style.GREY, data.index[-1], top - float(data[FREE].iloc[-1]) / 2)
+    style.label_ends(axes, [*style.step_ends(axes), free])
     return figure
 
 

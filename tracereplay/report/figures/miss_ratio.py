@@ -38,17 +38,22 @@ def draw(data: pd.DataFrame) -> Figure:
     """A line per VM over the logarithm of the size, a dot at the VM's memory."""
     figure, axes = style.panel("", "memory", "miss ratio")
     curves = data.groupby("vm", sort=False)
+    ends = []
     for (vm, curve), colour, line in zip(curves, COLOURS, LINES, strict=False):
         axes.plot(
             curve["size"], curve["miss_ratio"], color=colour, linestyle=line, label=style.shortened(str(vm))
         )
         had = curve[curve["size_pages"] == data.attrs["memory"][vm]]
         axes.plot(had["size"], had["miss_ratio"], "o", color=colour)
-    axes.plot([], [], "o", color=style.GREY, label="its memory")
+        size, ratio = curve[["size", "miss_ratio"]].iloc[-1]
+        ends.append(style.End(style.shortened(str(vm)), colour, size, ratio, line))
+    dot = axes.plot([], [], "o", color=style.GREY, label="the VM's memory")
     axes.set_xscale("log", base=2)
+    axes.margins(x=0)
     style.octaves(axes.xaxis)
     axes.set_ylim(0, float(data["miss_ratio"].max()) * 1.05)
-    style.legend_beside(axes)
+    style.label_ends(axes, ends)
+    axes.legend(handles=dot, loc="upper right")
     return figure
 
 

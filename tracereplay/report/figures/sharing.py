@@ -54,12 +54,12 @@ def draw(data: pd.DataFrame) -> Figure:
     style.stacked_steps(axes, data, PARTS)
     for name, (label, colour) in LINES.items():
         style.steps(axes, data[name], colour, label)
-    style.legend_beside(axes)
     bottom = min(float(data["net"].min()), 0)
     # zero-mapped pages are saved, but not shared
     top = max(float(data["shared"].max()), float(data[list(PARTS)].sum(axis=1).max()))
     axes.set_ylim(bottom * 1.05, max(top, -bottom) * 1.05)
     style.sizes(axes.yaxis, top, bottom)
+    style.label_ends(axes, style.step_ends(axes))
     return figure
 
 

@@ -34,7 +34,7 @@ def draw(data: pd.DataFrame) -> Figure:
     """Stacked steps over time."""
     figure, axes = style.over_time("bytes per bin", data)
     style.sizes(axes.yaxis, style.stacked_steps(axes, data, STREAMS))
-    style.legend_beside(axes)
+    style.label_ends(axes, style.step_ends(axes))
     return figure
 
 
