@@ -60,17 +60,64 @@ def test_what_differs_is_said(command, tmp_path, text):
     assert command("compat", "memsim", text, 2, "clock", "-q").err == ""
 
 
-def test_a_memory_below_what_a_reduced_trace_tells_is_warned_of(command, tmp_path):
-    """Even when quiet; from that size on nothing is said."""
-    tr.write_trace(tmp_path / "r.parquet", {"page": [1, 2, 1]}, reduction={"exact_above": 2})
-    below = command("compat", "memsim", "r.parquet", 1, "lru", "-q")
-    assert below.err == "warning: r.parquet is reduced and exact from 2 frames on; 1 would do otherwise\n"
-    assert (below.code, command("compat", "memsim", "r.parquet", 2, "lru").err) == (0, "")
+KEPT = "a reduced trace: events and page fault rate are of the accesses kept"
+CAUTIONS = {
+    ("lru", 2, 0): [KEPT],
+    ("opt", 3, 0): [KEPT],
+    ("lru", 1, 0): [KEPT, "reduced, it is exact from 2 frames on: what 1 read and write is not"],
+    ("fifo", 3, 0): [KEPT, "reduced, it is exact under LRU and OPT alone: what fifo reads and writes is not"],
+    ("lru", 9, 1): [
+        KEPT,
+        "reduced, it is exact for each VM alone: what one memory for all reads and writes is not",
+    ],
+}
+
+
+@pytest.mark.parametrize("case", CAUTIONS)
+def test_what_a_reduced_trace_does_not_tell_is_warned_of(command, tmp_path, case):
+    """Even when quiet: policies, memories and VMs for which it is not exact, and what a rate is of."""
+    policy, frames, second = case
+    rows = {"page": [1, 2, 1], "vm": [0, second, 0]}
+    tr.write_trace(tmp_path / "r.parquet", rows, reduction={"exact_above": 2})
+    done = command("compat", "memsim", "r.parquet", frames, policy, "-q")
+    assert (done.code, done.err.splitlines()) == (
+        0,
+        [f"warning: r.parquet: {text}" for text in CAUTIONS[case]],
+    )
+
+
+def test_a_sample_is_warned_of(command, tmp_path):
+    """Its counts are not those of the trace."""
+    sample = {"by": "pages", "rate": 0.5, "salt": 0}
+    tr.write_trace(tmp_path / "s.parquet", {"page": [1]}, provenance={"sample": sample})
+    assert command("compat", "memsim", "s.parquet", 2, "lru", "-q").err == (
+        "warning: s.parquet: a sample of 0.5 of the pages: all numbers are of the rows kept\n"
+    )
+
+
+@pytest.mark.parametrize("policy", ["lru", "random"])
+def test_more_memory_than_there_is(command, text, policy):
+    """A memory that never fills up needs none: first touches alone are read, at any size."""
+    most = 2**63 - 1
+    done = command("compat", "memsim", text, most, policy)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"total memory frames:  {most}",
+        "events in trace:      6",
+        "total disk reads:     4",
+        "total disk writes:    0",
+        "page fault rate:      0.6667",
+    ]
 
 
 WRONG = {
     ("memsin", "t.txt", 2, "lru"): (2, 'compat: found "memsin"; expected "memsim"; did you mean "memsim"?'),
     ("memsim", "t.txt", 0, "lru"): (2, 'compat: found "0"; expected at least 1 frame'),
+    ("memsim", "t.txt", -1, "lru"): (
+        2,
+        'compat: found "-1"; expected a count such as 1000 or "100k"; it cannot',
+    ),
+    ("memsim", "t.txt", 2**63, "lru"): (2, f'compat: found "{2**63}"; expected a number up to {2**63 - 1}'),
     ("memsim", "t.txt", "few", "lru"): (2, 'compat: found "few"; expected a count such as 1000 or "100k"'),
     ("memsim", "t.txt", 2, "lur"): (2, 'compat: found "lur"; expected one of'),
     ("memsim", "u.txt", 2, "lru"): (3, "u.txt: no such file; check the path"),

@@ -107,6 +107,29 @@ def test_what_is_to_be_known_of_a_recording(command, here):
     ]
 
 
+def test_what_is_to_be_known_of_snapshots(command, here):
+    """A line for each, with its counts; facts that list numbers or settings are on one line."""
+    (here / "a.raw").write_bytes(bytes(4096 * 1500) + b"x" * 4096)
+    (here / "b.raw").write_bytes(b"y" * 4096)
+    assert command("import", "memory-snapshot", "a.raw", "b.raw", "-o", "t.parquet").err.splitlines() == [
+        "3,002 rows of 1 VM written to t.parquet",
+        "snapshots 1: pages 1,501; zero_pages 1,500; written 1,501; freed 0",
+        "snapshots 2: pages 1; zero_pages 0; written 1; freed 1,500",
+    ]
+    (here / "u").write_bytes(b"Darwin\n" + b"\xff" * 4)
+    assert command("import", "umass-hashes", "u", "u", "-o", "u.parquet").err.endswith("header_bytes: 7; 7\n")
+    region = {"start": "0", "end": "4,096", "nr_accesses": {"samples": 1}}
+    snapshots = [{"end_time": "1", "regions": [region]}]
+    record = {"intervals": {"sample_us": "5 ms", "aggr_us": 100_000}, "target_id": 0, "snapshots": snapshots}
+    (here / "d.json").write_text(json.dumps([record]))
+    assert command("import", "d.json", "-o", "d.parquet").err.splitlines()[2:] == [
+        "sampled: True",
+        "snapshots: 1",
+        "regions_touched: 1",
+        "intervals: sample_us 5 ms; aggr_us 100,000",
+    ]
+
+
 def test_json_is_the_metadata(command, here):
     """Valid JSON on standard output, the talk elsewhere."""
     done = command(
@@ -168,10 +191,41 @@ def test_export_says_what_it_leaves_out(command, here):
         "rows": 3,
         "frees_left_out": 1,
         "fetches_as_reads": 1,
+        "changed": {},
         "columns_left_out": ["time"],
         "metadata_left_out": {"page_size": 8192},
     }
     assert (here / "b.txt").read_bytes() == b"00002000 R\n00004000 W\n00006000 R\n"
+
+
+def test_export_says_what_no_file_holds(command, here):
+    """Names of VMs (some of many), a reduction, a sample, guest-physical pages, times cut; not when quiet."""
+    vms = [{"name": f"web {i}", "family": "linux" if i == 1 else None} for i in range(9)]
+    tr.write_trace(
+        here / "t.parquet",
+        {"page": range(9), "vm": range(9), "time": range(9)},
+        time_unit="ns",
+        page_space="guest-physical",
+        vms=vms,
+        reduction={"exact_above": 64},
+        provenance={"sample": {"by": "contents", "rate": 0.125, "salt": 0}},
+    )
+    lost = (
+        "left out: page_space guest-physical, which no import can be told\n"
+        "left out: exact_above 64: nothing in the file says that memories below 64 pages fault too rarely\n"
+        "left out: sample: nothing in the file says that it holds 0.125 of the contents\n"
+    )
+    assert command("export", "csv", "t.parquet", "-o", "a.csv").err == (
+        "9 rows written to a.csv\nleft out: time_unit ns, which an import must be told\n"
+        + lost
+        + "left out: "
+        'names of VMs: "web 0", "web 1" (linux), "web 2", "web 3", "web 4", "web 5", "web 6", "web 7", …\n'
+    )
+    assert command("export", "oracleGeneral", "t.parquet", "-o", "a.bin", "--vm", 8).err == (
+        "1 rows written to a.bin\nchanged: 1 times cut to whole seconds\n"
+        "left out: vm, which this format cannot say\n" + lost + 'left out: names of VMs: "web 8"\n'
+    )
+    assert command("export", "csv", "t.parquet", "-o", "a.csv", "--force", "-q") == (0, "", "")
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ USAGE = {
     "csv:page=lbn,time_unit=sec": 'time_unit: found "sec"; expected one of "s", "ms", "us", "ns", '
     '"instructions", "accesses"',
     "csv:pages=lbn": 'found "pages"; expected one of "page", "address", "size", "time", "op", "vm", '
-    '"content", "delimiter", "header", "comment", "time_unit"; did you mean "page"?',
+    '"content", "time_unit", "delimiter", "header", "comment"; did you mean "page"?',
     "csv:header=maybe": 'parameter header of format csv: found "maybe"; expected one of "true", "false"',
 }
 
@@ -274,8 +274,9 @@ def test_export_and_back(tmp_path, delimiter):
         "rows": 4,
         "frees_left_out": 0,
         "fetches_as_reads": 0,
+        "changed": {},
         "columns_left_out": [],
-        "metadata_left_out": {"time_unit": "ns"},
+        "metadata_left_out": {"time_unit": "ns", "vms": [{"name": vm, "family": None} for vm in "abc"]},
     }
     metadata, back = imported(tmp_path, "csv", text.read_bytes(), time_unit="ns", delimiter=delimiter)
     assert back == rows

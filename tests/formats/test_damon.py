@@ -137,10 +137,13 @@ BAD = {
     "target_id=… nr_regions=… START-END: ACCESSES",
     EVENT
     + b"target_id=0 nr_regions=1 8192-4096: 1\n": 'source0:1: found "target_id=0 nr_regions=1 8192-4096: 1"',
-    b"[": "source0: byte 1: found no JSON (Expecting value: line 1 column 2 (char 1)); expected a whole ",
-    b'[{"kdamond_idx":' + b"[" * 200_000: "source0: byte 0: found no JSON (maximum recursion depth exceeded",
-    b'[{"target_id": 0}]': "source0: found record 0 that cannot be read (KeyError: 'snapshots'); expected "
+    b"[": "source0: byte 1: found the end of the file in place of {; expected a whole file: records ",
+    b'[{"kdamond_idx":' + b"[" * 200_000: "source0: byte 16: found no JSON (maximum recursion depth exceeded",
+    b'[{"target_id": 0}]': "source0: found record 0 without snapshots; expected "
     "records of damo: target_id, snapshots of end_time, regions of start, end, nr_accesses.samples",
+    b'[{"snapshots": []}]': "source0: found record 0 without target_id; expected records of damo: ",
+    b'[{"target_id": 0, "snapshots": 7}]': 'source0: byte 31: found "7" in place of [; expected a whole ',
+    b'[{"target_id": 0, "snapshots": [7]}]': "source0: found record 0, snapshot 0 that cannot be read (TypeE",
     as_json(RECORDING).replace(b'"8,192"', b'"x"'): "source0: found record 0, snapshot 0 that cannot be read "
     "(ValueError: invalid literal for int() with base 10: 'x'); expected records of damo",
     zlib.compress(as_json(RECORDING))[:-30]: "source0: byte ",

@@ -38,7 +38,7 @@ def test_contents_of_other_than_one_block_are_unknown(tmp_path):
     metadata, rows = imported(tmp_path, "fiu", lines)
     assert rows["page"] == [1, 2, 0, 1, 0]
     assert rows["content"] == [None, None, None, None, 0x531E779D1FE0A1E4]
-    assert metadata.source["contents of other than one block"] == 2
+    assert metadata.source["contents of other than one block left out"] == 2
 
 
 def test_blocks_of_512_bytes(tmp_path):

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
@@ -43,10 +44,15 @@ def lime(*ranges: tuple[int, bytes]) -> bytes:
     )
 
 
-def kdump(pages: dict[int, bytes], flags: int = 1, packed=zlib.compress) -> bytes:
+def kdump(
+    pages: dict[int, bytes], flags: int = 1, packed=zlib.compress, excluded: Sequence[int] = ()
+) -> bytes:
     """A compressed dump; equal pages are stored once, as QEMU does with the zero page."""
     header = struct.pack("<8sI412xIIIII", b"KDUMP   ", 6, flags, 4096, 1, 2, 64).ljust(4096, b"\0")
-    bitmap = sum(1 << number for number in pages).to_bytes(4096, "little")
+    bitmaps = b"".join(
+        sum(1 << number for number in numbers).to_bytes(4096, "little")
+        for numbers in ([*pages, *excluded], pages)
+    )
     at = 4 * 4096 + 24 * len(pages)
     stored: dict[bytes, tuple[int, int]] = {}
     descriptors, data = b"", b""
@@ -55,7 +61,7 @@ def kdump(pages: dict[int, bytes], flags: int = 1, packed=zlib.compress) -> byte
             stored[page] = (at + len(data), len(packed(page)))
             data += packed(page)
         descriptors += struct.pack("<QIIQ", *stored[page], flags, 0)
-    return header + bytes(4096) + bitmap * 2 + descriptors + data
+    return header + bytes(4096) + bitmaps + descriptors + data
 
 
 def flattened(plain: bytes) -> bytes:
@@ -146,6 +152,32 @@ def test_parts_of_pages_are_counted(tmp_path):
     assert metadata.source["skipped"] == {"pages of which the dump holds a part": 3}
 
 
+@pytest.mark.parametrize("layout", ["elf", "kdump-zlib", "kdump-flattened"])
+def test_what_follows_a_dump_is_counted(tmp_path, layout):
+    """Such as a second dump in the same archive: its pages are not those of the first."""
+    metadata, rows = imported(tmp_path, "auto", LAYOUTS[layout] * 2)
+    assert dict(zip(rows["page"], rows["content"], strict=True)) == {
+        n: CONTENT[page] for n, page in HELD.items()
+    }
+    assert metadata.source["skipped"] == {"bytes after the last page of a dump": len(LAYOUTS[layout])}
+    assert imported(tmp_path, "auto", LAYOUTS[layout] + b"\0.strtab\0")[0].source["skipped"] == {}
+
+
+def test_an_empty_snapshot_among_others(tmp_path):
+    """Is refused by its name: a dump that failed did not free the memory."""
+    message = (
+        "source1: found no pages; expected at least one of 4096 bytes: an empty snapshot would free them all"
+    )
+    assert refused(tmp_path, "memory-snapshot", A, b"", A) == message
+
+
+def test_pages_that_makedumpfile_excluded(tmp_path):
+    """Free pages, zeros and the like exist and are not in the dump: they are counted."""
+    metadata, rows = imported(tmp_path, "auto", kdump(HELD, excluded=(5, 0x101)))
+    assert sorted(rows["page"]) == sorted(HELD)
+    assert metadata.source["skipped"] == {"pages that the dump names and does not hold": 2}
+
+
 def test_bytes_of_two_segments_are_read_once(tmp_path):
     """QEMU's paging=true lists the bytes of a page once for each of its mappings."""
     core = bytearray(elf((0, 0, A + B, 0x2000), (0x1000, 0xFFFF0000, b"", 0x1000)))
@@ -183,7 +215,9 @@ BAD = {
     "(Corrupt snappy compressed data.); expected whole data",
     kdump({0: A}, 0, lambda page: page[:9]): "source0: byte 16408: found a page of 9 bytes; expected 4096",
     flattened(kdump({0: A}))[:-9]: "source0: byte 20",
-    b"": "imported.parquet: found no rows; expected at least one access",
+    b"": "source0: found no pages; expected at least one of 4096 bytes: an empty snapshot would free",
+    kdump({}): "source0: found no pages; expected at least one",
+    elf((0, 0, b"", 0x1000)): "source0: found no pages; expected at least one",
 }
 
 

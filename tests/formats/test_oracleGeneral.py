@@ -116,12 +116,36 @@ def test_export_and_back(tmp_path):
     assert columns(tmp_path / "back.parquet") == {"time": times, "page": [5, 6, 5, 5]}
 
 
+def test_times_that_change(tmp_path):
+    """Fractions of seconds, and counts that pass for seconds, are counted; whole seconds are not."""
+    trace, target, s = tmp_path / "t.parquet", tmp_path / "t.bin", 10**9
+    for times, unit, changed in (
+        ([0, 1, s - 1, s], "ns", {"times cut to whole seconds": 2}),
+        ([0, s, s, 2 * s], "ns", {}),
+        ([0, 5, 6, 9], "instructions", {"times in instructions, which pass for seconds": 4}),
+    ):
+        write_trace(trace, {"page": [1, 2, 3, 4], "time": times}, time_unit=unit, force=True)
+        assert export_trace("oracleGeneral", trace, target, force=True)["changed"] == changed
+
+
 def test_times_of_other_units(tmp_path):
     """A trace without a clock keeps its counts; 32 bits must be enough for either."""
     assert exported(tmp_path, [5, 6, 5, 5, 6])["time"].tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(UsageError, match="found the time 4294967296; expected less than 4294967296"):
         exported(tmp_path, [1, 2], [0, 2**32 * 10**9])
     assert [path.name for path in tmp_path.iterdir() if "tmp" in path.name] == []
+
+
+def test_pages_larger_than_an_object(tmp_path):
+    """A size has 32 bits; no file is made of what is beyond."""
+    trace = tmp_path / "t.parquet"
+    write_trace(trace, {"page": [1]}, page_size=2**32 - 1)
+    export_trace("oracleGeneral", trace, tmp_path / "t.bin")
+    assert np.fromfile(tmp_path / "t.bin", RECORD)["size"].tolist() == [2**32 - 1]
+    write_trace(trace, {"page": [1]}, page_size=2**32, force=True)
+    with pytest.raises(UsageError, match="found pages of 4294967296 bytes; expected less than 4294967296"):
+        export_trace("oracleGeneral", trace, tmp_path / "u.bin")
+    assert not (tmp_path / "u.bin").exists()
 
 
 def test_real_trace_there_and_back(tmp_path):

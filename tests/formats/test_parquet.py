@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,6 +45,36 @@ def test_columns_are_renamed(tmp_path):
     assert [vm.name for vm in metadata.vms] == ["b", "a"]
 
 
+CLOCKS = {
+    "dates and times": pa.array([datetime(2026, 1, 1), datetime(2026, 1, 1, 0, 0, 1, 5)]),
+    "of a zone": pa.array([datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 1, 5, UTC)]),
+    "durations": pa.array([timedelta(0), timedelta(seconds=1, microseconds=5)]),
+    "in ns": pa.array([7, 1_000_005_007], pa.timestamp("ns")),
+}
+
+
+@pytest.mark.parametrize("time_unit", ["accesses", "s"])
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_times_with_a_unit_of_their_own(tmp_path, clock, time_unit):
+    """Are ns from the first on, as pandas and Arrow write dates, times and durations."""
+    content = parquet(page=[1, 2], time=CLOCKS[clock])
+    metadata, rows = imported(tmp_path, "parquet", content, time_unit=time_unit)
+    assert (metadata.time_unit, rows["time"]) == ("ns", [0, 1_000_005_000])
+
+
+def test_days(tmp_path):
+    """A date alone is its midnight."""
+    content = parquet(page=[1, 2], time=pa.array([0, 2], pa.date32()))
+    assert imported(tmp_path, "parquet", content)[1]["time"] == [0, 2 * 86_400 * 10**9]
+
+
+def test_dates_after_numbers(tmp_path):
+    """Files of one trace have one clock."""
+    files = parquet(page=[1], time=[1]), parquet(page=[1], time=CLOCKS["durations"][:1])
+    message = "source1: found times that are dates or durations; expected numbers, as in the file before"
+    assert refused(tmp_path, "parquet", *files) == message
+
+
 def test_bytes_that_cross_pages(tmp_path):
     """An address and a size in bytes, of several files in order."""
     one, two = parquet(a=[4095, 8192], n=[2, 1]), parquet(a=[0], n=[4096])
@@ -71,6 +102,18 @@ BAD = {
     "VM beyond": (
         parquet(page=[1], vm=pa.array([2**63], pa.uint64())),
         f"source0: row 0: found {2**63} in column vm;",
+    ),
+    "before 1970": (
+        parquet(page=[1, 2], time=pa.array([5, -1], pa.timestamp("s"))),
+        "source0: row 1: found -1000000000 in column time; expected a time of at least 0 in ns, a",
+    ),
+    "far from it": (
+        parquet(page=[1, 2], time=pa.array([5, 2**40], pa.timestamp("s"))),
+        "source0: row 0: found a time at or after this row that is beyond ns of 64 bits (Casting from ",
+    ),
+    "no time": (
+        parquet(page=[1, 2], time=pa.array([5, None], pa.timestamp("s"))),
+        "source0: row 1: found nothing in column time; expected a time of at least 0 in ns",
     ),
     "lists": (
         parquet(page=[1, 2], op=[[0], [1]]),

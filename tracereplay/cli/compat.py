@@ -70,8 +70,10 @@ def compat(
     except ValueError as error:
         raise UsageError(f"compat: {error}") from None
     with _opened(trace) as rows:
-        traffic = count_traffic(rows, policy, memory, seed=seed, hit_on_load=set_on_load, heed_frees=False)
-        above = rows.metadata.exact_above or 0
+        # no memory of more frames than rows fills up
+        used = min(memory, rows.n_rows)
+        traffic = count_traffic(rows, policy, used, seed=seed, hit_on_load=set_on_load, heed_frees=False)
+        warnings = list(_warnings(rows, name, memory))
     found = {
         "frames": memory,
         "events": traffic.accesses,
@@ -83,12 +85,29 @@ def compat(
         print_json(found)
     else:
         print(MEMSIM.format(**found))
-    if memory < above:
-        warn([f"{trace} is reduced and exact from {above:,} frames on; {memory:,} would do otherwise"])
+    warn([f"{trace}: {text}" for text in warnings])
     if traffic.frees:
         say(f"left out: {traffic.frees:,} FREE rows, which memsim has not", quiet=quiet)
     if name == "clock" and not set_on_load:
         say("clock: the reference bit is clear on load; memsim sets it, as --set-on-load does", quiet=quiet)
+
+
+def _warnings(trace: Trace, policy: str, frames: int) -> Iterator[str]:
+    """What changes the meaning of the numbers."""
+    from tracereplay import policies
+    from tracereplay.trace.sample import told_sample
+
+    above, sample = trace.metadata.exact_above, told_sample(trace.metadata)
+    if above is not None:
+        yield "a reduced trace: events and page fault rate are of the accesses kept"
+        if policy not in policies.EXACT_WHEN_REDUCED:
+            yield f"reduced, it is exact under LRU and OPT alone: what {policy} reads and writes is not"
+        elif trace.n_vms > 1:
+            yield "reduced, it is exact for each VM alone: what one memory for all reads and writes is not"
+        elif frames < above:
+            yield f"reduced, it is exact from {above:,} frames on: what {frames:,} read and write is not"
+    if sample is not None:
+        yield f"{sample}: all numbers are of the rows kept"
 
 
 @contextmanager

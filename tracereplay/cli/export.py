@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from tracereplay.cli._console import Force, Json, Quiet, print_json, say
 from tracereplay.cli._formats import print_formats
 from tracereplay.errors import UsageError
+from tracereplay.problems import shown
+
+_NAMES = 8
+"""So many names of VMs are listed."""
 
 
 def export(
@@ -57,7 +61,26 @@ def export(
         say(f"left out: {found['frees_left_out']:,} FREE rows, which this format has not", quiet=quiet)
     if found["fetches_as_reads"]:
         say(f"written as reads: {found['fetches_as_reads']:,} instruction fetches", quiet=quiet)
+    for what, count in found["changed"].items():
+        say(f"changed: {count:,} {what}", quiet=quiet)
     if found["columns_left_out"]:
         say(f"left out: {', '.join(found['columns_left_out'])}, which this format cannot say", quiet=quiet)
     for key, value in found["metadata_left_out"].items():
-        say(f"left out: {key} {value}, which an import must be told", quiet=quiet)
+        say(f"left out: {_told(key, value)}", quiet=quiet)
+
+
+def _told(key: str, value: Any) -> str:
+    """What of the metadata was left out, and what follows from it."""
+    match key:
+        case "vms":
+            names = [shown(vm["name"]) + f" ({vm['family']})" * bool(vm["family"]) for vm in value]
+            return f"names of VMs: {', '.join(names[:_NAMES])}{', …' * (len(names) > _NAMES)}"
+        case "exact_above":
+            return (
+                f"{key} {value}: nothing in the file says that memories below {value} pages fault too rarely"
+            )
+        case "sample":
+            return f"{key}: nothing in the file says that it holds {value['rate']:.3g} of the {value['by']}"
+        case "page_space":
+            return f"{key} {value}, which no import can be told"
+    return f"{key} {value}, which an import must be told"

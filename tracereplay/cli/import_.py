@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -87,7 +87,23 @@ def import_(
         say(f"left out: {count:,} {why}", quiet=quiet)
     for what, fact in source.items():
         if what not in _ALWAYS_SAID:
-            say(f"{what}: {fact}", quiet=quiet)
+            say("\n".join(_told(what, fact)), quiet=quiet)
+
+
+def _told(what: str, fact: Any) -> list[str]:
+    """A fact on a line, or on one for each thing that it lists."""
+    match fact:
+        case [{}, *_]:
+            return [line for i, one in enumerate(fact, 1) for line in _told(f"{what} {i}", one)]
+        case list():
+            fact = "; ".join(map(_shown, fact))
+        case dict():
+            fact = "; ".join(f"{key} {_shown(value)}" for key, value in fact.items())
+    return [f"{what}: {_shown(fact)}"]
+
+
+def _shown(fact: Any) -> str:
+    return f"{fact:,}" if type(fact) is int else str(fact)
 
 
 def _split(words: list[str]) -> tuple[str, list[str]]:

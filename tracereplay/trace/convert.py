@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracereplay import __version__
-from tracereplay.errors import TraceError, UsageError
+from tracereplay.errors import OutputError, TraceError, UsageError
 from tracereplay.files import appearing, check_target
 from tracereplay.progress import Progress
 from tracereplay.trace import formats
@@ -20,6 +20,7 @@ from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats._records import Findings, tables
 from tracereplay.trace.formats._source import STANDARD_INPUT, Source
 from tracereplay.trace.reader import Trace, open_trace
+from tracereplay.trace.sample import sample_of
 from tracereplay.trace.schema import COLUMNS, Metadata, Op
 from tracereplay.trace.writer import MetadataFields, write_recorded
 
@@ -56,6 +57,7 @@ def import_trace(
         raise UsageError(f"import: found a page size of {page_size} bytes; expected 1 to 2^64 - 1")
     target = check_target(target, force=force)
     listed = [source] if isinstance(source, str | os.PathLike) else list(source)
+    _keep_apart(target, listed)
     if not listed:
         raise UsageError("import: found no source; expected at least one file, or - for standard input")
     with ExitStack() as files:
@@ -81,18 +83,41 @@ def import_trace(
                 },
             }
 
-        return write_recorded(target, _blamed(rows, sources), said, force=force)
+        return write_recorded(target, _blamed(rows, sources, findings), said, force=force)
 
 
-def _blamed(rows: Iterator[pa.RecordBatch], sources: Sequence[Source]) -> Iterator[pa.RecordBatch]:
-    """``rows``; a TraceError among them that names no file gets the name of that which is being read."""
+def _keep_apart(target: Path, sources: Sequence[object]) -> None:
+    """OutputError where the target is one of the sources, which would be lost, forced or not."""
+    for source in sources:
+        same = isinstance(source, str | os.PathLike) and os.path.isfile(source) and target.exists()
+        if same and os.path.samefile(source, target):  # type: ignore[arg-type]
+            raise OutputError(
+                f"{target}: found one of the sources; expected another name, as it would be lost"
+            )
+
+
+def _blamed(
+    rows: Iterator[pa.RecordBatch], sources: Sequence[Source], findings: Findings
+) -> Iterator[pa.RecordBatch]:
+    """``rows``; a TraceError among them that names no file gets the name of that which is being read.
+
+    TraceError names the sources if there are none, and what was left out.
+    """
+    found = 0
     try:
-        yield from rows
+        for batch in rows:
+            found += len(batch)
+            yield batch
     except TraceError as error:
         if error.path is not None:
             raise
         read = [sources[0].name, *(source.name for source in sources if source.opened)]
         raise TraceError(str(error), read[-1]) from None
+    if not found:
+        skipped = ", ".join(f"{count:,} {why}" for why, count in findings.skipped.items())
+        left_out = f" (left out: {skipped})" if skipped else ""
+        files = sources[0].name + f" and {len(sources) - 1} more" * (len(sources) > 1)
+        raise TraceError(f"found no rows{left_out}; expected at least one access", files)
 
 
 def _chosen(
@@ -131,8 +156,9 @@ def export_trace(
 
     Formats without VMs take one: ``vm``, which may be left out where there is only one.  Returns ``rows``
     written, ``frees_left_out`` (FREE rows, where the format has none), ``fetches_as_reads`` (where it tells
-    reads and writes alone), ``columns_left_out`` (what the trace has and the format cannot say) and
-    ``metadata_left_out`` (what an import of the file must be told, as it would take something else).
+    reads and writes alone), ``changed`` (what could not be written as it is: rows by reason),
+    ``columns_left_out`` (what the trace has and the format cannot say) and ``metadata_left_out`` (what an
+    import of the file would take to be something else).
     TraceError and OutputError as ``write_trace``; UsageError: no such format or VM.
     """
     target = check_target(target, force=force)
@@ -140,6 +166,7 @@ def export_trace(
         raise UsageError(
             f"export: found {target}; expected another ending: what is written is not compressed"
         )
+    _keep_apart(target, [source])
     trace = open_trace(source)
     try:
         kind, given = formats.parse_for_writing(format, parameters)
@@ -155,20 +182,33 @@ def export_trace(
     counts = {"rows": 0, "frees_left_out": 0, "fetches_as_reads": 0}
     with appearing(target) as temporary, temporary.open("w+b") as sink:
         rows = _kept(trace, vm, carried, counts)
-        formats.get(kind).write(rows, sink, trace.metadata, **given)
+        changed = formats.get(kind).write(rows, sink, trace.metadata, **given)
         if not counts["rows"]:
             which = "" if vm is None else f" of VM {vm}"
             raise TraceError(f"found no rows{which} that {kind} can say; expected at least one", trace.name)
-    assumed = {"page_size": Findings().page_size, **formats.defaults(kind)}
     return {
         **counts,
+        "changed": changed or {},
         "columns_left_out": [c for c in COLUMNS if c in trace.columns and c not in carried],
-        "metadata_left_out": {
-            key: value
-            for key in ("page_size", "time_unit")
-            if (value := getattr(trace.metadata, key)) != assumed.get(key, value)
-        },
+        "metadata_left_out": _not_told(kind, trace, vm),
     }
+
+
+def _not_told(kind: str, trace: Trace, vm: int | None) -> dict[str, Any]:
+    """What the metadata say of ``vm`` (None: of all) and an import of ``kind`` would not assume."""
+    said, assumed = trace.metadata, Findings()
+    facts = {
+        "page_size": (said.page_size, assumed.page_size),
+        "time_unit": (said.time_unit, formats.defaults(kind).get("time_unit", said.time_unit)),
+        "page_space": (said.page_space, assumed.page_space),
+        "exact_above": (said.exact_above, None),
+        "sample": (sample_of(said), None),
+    }
+    found = {key: value for key, (value, default) in facts.items() if value != default}
+    chosen = [(i, v) for i, v in enumerate(said.vms) if vm in (None, i)]
+    if any((v.name, v.family) != (f"vm{i}", None) for i, v in chosen):
+        found["vms"] = [{"name": v.name, "family": v.family} for _, v in chosen]
+    return found
 
 
 def _kept(trace: Trace, vm: int | None, carried: Collection[str], counts: dict[str, int]) -> Iterator[Batch]:

@@ -27,7 +27,8 @@ def page_contents(block: bytes | memoryview, page_size: int = 4096) -> np.ndarra
     found[found == 0] = 1  # a hash of 0 would say that the page is zeros
     zeros = bytes(page_size)
     likely = np.flatnonzero(found == xxhash.xxh3_64_intdigest(zeros))
-    found[[i for i in likely if pages[i] == zeros]] = 0
+    # a copy is cheap: a memoryview is compared item by item
+    found[[i for i in likely.tolist() if bytes(pages[i]) == zeros]] = 0
     return found
 
 

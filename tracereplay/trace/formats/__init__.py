@@ -10,7 +10,8 @@ A format is a module with a docstring whose first line says what it is and who w
   there, too.  What it cannot read it refuses with ``source.refuse``.  Keyword-only arguments with
   defaults are the format's parameters (``name:key=value``);
 - if it can be written, ``write(batches, sink, metadata, *, …)``: a trace as this format into a binary file,
-  and ``CARRIES``: the columns that survive, and ``"free"`` and ``"fetch"`` if such rows do.
+  which may return what it had to change (rows by reason), and ``CARRIES``: the columns that survive, and
+  ``"free"`` and ``"fetch"`` if such rows do.
 
 Text formats whose lines are all alike give ``_lines.records`` a kernel that reads one line.
 Adding one is adding a file here and a test with a few bytes of it; everything else finds it.

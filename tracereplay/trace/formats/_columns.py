@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -10,9 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracereplay.catalog import Text
 from tracereplay.errors import UsageError
 from tracereplay.problems import one_of, shown
 from tracereplay.trace.formats._records import MOST_PAGES, Array, Findings, Records
+from tracereplay.trace.formats._source import Source
 from tracereplay.trace.schema import MAX_VMS, Op
 
 DECIMALS = {"s": 9, "ms": 6, "us": 3}
@@ -32,20 +37,21 @@ Refuse = Callable[[int, str, str], NoReturn]
 class Columns:
     """Which columns say what an access consists of, by their names; none where the name is empty.
 
+    Its arguments are parameters of every format of tables (``with_columns``).
     ``address`` (bytes) takes the place of ``page`` where it is named; ``size`` is in the same unit.
     ``time_unit`` is that of the column ``time``.  Numbers in a column that is called ``vm`` are indices, as
     in a trace; anything else, in whichever column, is the name of a VM.  The first row of an import says
     which of the two they all are.
     """
 
-    page: str
-    address: str
-    size: str
-    time: str
-    op: str
-    vm: str
-    content: str
-    time_unit: str
+    page: Text = "page"
+    address: Text = ""
+    size: Text = ""
+    time: Text = "time"
+    op: Text = "op"
+    vm: Text = "vm"
+    content: Text = "content"
+    time_unit: Text = "accesses"
     _vms_by_index: bool | None = field(default=None, init=False)
 
     def tell(self, findings: Findings) -> None:
@@ -98,6 +104,25 @@ class Columns:
                 case "content":
                     found["content"], found["known"] = column.contents()
         return Records(**found)
+
+
+def with_columns(read: Callable[..., Iterator[Records]]) -> Callable[..., Iterator[Records]]:
+    """``read(sources, findings, columns, *, …)`` as a format's: the arguments of ``Columns`` by keyword."""
+    names = inspect.signature(Columns).parameters
+
+    @functools.wraps(read)
+    def read_table(sources: Sequence[Source], findings: Findings, **given: Any) -> Iterator[Records]:
+        columns = Columns(**{name: given.pop(name) for name in names if name in given})
+        columns.tell(findings)
+        return read(sources, findings, columns, **given)
+
+    own = inspect.signature(read).parameters.values()
+    shared = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in names.values()]
+    of_read = [p for p in own if p.name != "columns"]
+    parameters = sorted([*of_read[:2], *shared, *of_read[2:]], key=lambda p: p.kind)
+    read_table.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    read_table.__annotations__ |= typing.get_type_hints(Columns, include_extras=True)
+    return read_table
 
 
 @dataclass(frozen=True)

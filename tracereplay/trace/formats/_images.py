@@ -55,6 +55,10 @@ class Reader:
         self.at += len(block)
         return block
 
+    def rest(self) -> int:
+        """How many bytes there are up to the end of the file, where it stands then."""
+        return sum(map(len, iter(lambda: self.some(BLOCK_BYTES), b"")))
+
     def skip_to(self, offset: int) -> None:
         """Pass over what comes before ``offset``."""
         while self.at < offset:

@@ -48,9 +48,9 @@ def kdump(reader: Reader, findings: Findings) -> PagesOfFile:
     header = reader.read(PAGE)
     if header.startswith(_FLATTENED):
         with _rearranged(reader) as plain:
-            yield from _dumped(plain, plain.read(PAGE))
+            yield from _dumped(plain, plain.read(PAGE), findings)
     else:
-        yield from _dumped(reader, header)
+        yield from _dumped(reader, header, findings)
 
 
 @contextmanager
@@ -83,8 +83,8 @@ def _put_in_place(reader: Reader, file: IO[bytes]) -> None:
             file.write(reader.read(min(BLOCK_BYTES, size - at)))
 
 
-def _dumped(reader: Reader, header: bytes) -> PagesOfFile:
-    """Pages of a dump whose first block is ``header``."""
+def _dumped(reader: Reader, header: bytes, findings: Findings) -> PagesOfFile:
+    """Pages of a dump whose first block is ``header``; those that makedumpfile excluded are counted."""
     signature, _, _, block, sub_blocks, bitmap_blocks, _ = _HEADER.unpack_from(header)
     if signature != _PLAIN or block != PAGE or bitmap_blocks > _MOST_BITMAP_BLOCKS:
         found = f"{signature!r} with blocks of {block} bytes, {bitmap_blocks} of them bitmaps"
@@ -92,7 +92,9 @@ def _dumped(reader: Reader, header: bytes) -> PagesOfFile:
         reader.source.refuse_byte(0, found, expected)
     reader.skip_to((1 + sub_blocks) * PAGE)
     bitmaps = np.frombuffer(reader.read(bitmap_blocks * PAGE), np.uint8)
-    numbers = np.flatnonzero(np.unpackbits(bitmaps[len(bitmaps) // 2 :], bitorder="little")).astype(np.uint64)
+    exists, held = bitmaps.reshape(2, -1)
+    findings.skip("pages that the dump names and does not hold", int(np.unpackbits(exists & ~held).sum()))
+    numbers = np.flatnonzero(np.unpackbits(held, bitorder="little")).astype(np.uint64)
     descriptors = np.frombuffer(reader.read(len(numbers) * _DESCRIPTOR.itemsize), _DESCRIPTOR)
     order = np.argsort(descriptors["offset"], kind="stable")
     pages = _in_file_order(reader, descriptors, order)

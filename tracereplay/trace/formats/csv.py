@@ -24,7 +24,7 @@ from tracereplay.catalog import Flag, Text
 from tracereplay.errors import UsageError
 from tracereplay.problems import shown
 from tracereplay.trace.batch import Batch
-from tracereplay.trace.formats._columns import Columns
+from tracereplay.trace.formats._columns import Columns, with_columns
 from tracereplay.trace.formats._lines import whole_lines
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import Source, first_lines
@@ -80,25 +80,17 @@ def _split(line: str, delimiter: str) -> list[str]:
     return [name.strip(' "') for name in line.split(delimiter)]
 
 
+@with_columns
 def read(
     sources: Sequence[Source],
     findings: Findings,
+    columns: Columns,
     *,
-    page: Text = "page",
-    address: Text = "",
-    size: Text = "",
-    time: Text = "time",
-    op: Text = "op",
-    vm: Text = "vm",
-    content: Text = "content",
     delimiter: Text = _AUTO,
     header: Flag = True,
     comment: Text = "#",
-    time_unit: Text = "accesses",
 ) -> Iterator[Records]:
     """One access a record."""
-    columns = Columns(page, address, size, time, op, vm, content, time_unit)
-    columns.tell(findings)
     if delimiter == _AUTO and not header:
         delimiter = ","
     said = None if delimiter == _AUTO else _character(delimiter)

@@ -6,13 +6,12 @@ them), in address order, at the interval's end, as reads: DAMON takes the pages 
 overstates large regions of few accesses and says nothing on the order within an interval: good for working
 sets and their change, not for counts of accesses.  The rule and its sum are those of ``damo report wss``.
 
-One VM for each target, addresses taken to be virtual.  JSON is in memory as a whole, and at most 256 MiB of
-it; the output of ``perf script`` may have any length.
+One VM for each target, addresses taken to be virtual.  Files may have any length; of JSON, whose targets
+follow each other, the numbers are in memory, 24 bytes a region.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,12 +21,12 @@ import numpy as np
 
 from tracereplay.catalog import Count
 from tracereplay.problems import shown
-from tracereplay.trace.formats._records import Findings, Records
-from tracereplay.trace.formats._source import Source, first_lines
+from tracereplay.trace.formats._json import JsonReader
+from tracereplay.trace.formats._records import Array, Findings, Records
+from tracereplay.trace.formats._source import BLOCK_BYTES, Source, first_lines
 
 SAMPLE = "kdamond.0 4452 [000] 82820.952659: damon:damon_aggregated: target_id=0 nr_regions=8 4096-8192: 3"
 
-_MOST_JSON_BYTES = 1 << 28
 _BATCH_BYTES = 1 << 30
 _WHEN = r".*?\s\[\d+\]\s+(?:.*?\s)??(\d{1,9})\.(\d{6,9}):\s+"
 _AGGREGATED = re.compile(
@@ -181,45 +180,62 @@ def _snapshot_of(events: Sequence[_Event], findings: Findings) -> Snapshot:
     return Snapshot(time, first.target, [event.region for event in events])
 
 
+class _Found(NamedTuple):
+    """A snapshot that waits for those of other targets."""
+
+    time: int
+    record: int
+    regions: Array  # uint64[regions, 3], as in Region
+
+
 def _of_json(source: Source, findings: Findings) -> Iterator[Snapshot]:
     """Snapshots of all records, by time."""
-    snapshots = []
-    for i, record in enumerate(_parsed(source)):
-        where = f"record {i}"
-        try:
-            if record.get("intervals"):
-                findings.said["intervals"] = record["intervals"]
-            for j, snapshot in enumerate(record["snapshots"]):
-                where = f"record {i}, snapshot {j}"
-                regions = [
-                    _region(r["start"], r["end"], r["nr_accesses"]["samples"]) for r in snapshot["regions"]
-                ]
-                snapshots.append(Snapshot(_number(snapshot["end_time"]), str(record["target_id"]), regions))
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            source.refuse(f"{where} that cannot be read ({type(problem).__name__}: {problem})", _RECORD)
-    yield from sorted(snapshots, key=lambda snapshot: snapshot.time)
+    text = JsonReader(source, _json_text(source), f"a whole file: {_RECORD}")
+    snapshots: list[_Found] = []
+    targets: list[str] = []
+    for i in text.items():
+        record: dict[str, Any] = {}
+        for key in text.keys():  # noqa: SIM118
+            if key != "snapshots":
+                record[key] = text.value()
+                continue
+            record[key] = True
+            snapshots.extend(_found(source, text.value(), i, j) for j in text.items())
+        if missing := [key for key in ("target_id", "snapshots") if key not in record]:
+            source.refuse(f"record {i} without {missing[0]}", _RECORD)
+        targets.append(str(record["target_id"]))
+        if record.get("intervals"):
+            findings.said["intervals"] = record["intervals"]
+    text.end()
+    for time, i, regions in sorted(snapshots, key=lambda snapshot: snapshot.time):
+        yield Snapshot(time, targets[i], [Region(*region) for region in regions.tolist()])
 
 
-def _parsed(source: Source) -> list[Any]:
-    """The records."""
-    inflate = zlib.decompressobj() if _is_zlib(source.head()) else None
-    text = bytearray()
+def _json_text(source: Source) -> Iterator[bytes]:
+    """The JSON, inflated if need be."""
+    if not _is_zlib(source.head()):
+        yield from source.blocks()
+        return
+    inflate = zlib.decompressobj()
     for block in source.blocks():
-        try:
-            text += inflate.decompress(block, _MOST_JSON_BYTES) if inflate else block
-        except zlib.error as problem:
-            source.refuse(f"data that cannot be decompressed ({problem})", "a whole file; copy it again")
-        if len(text) > _MOST_JSON_BYTES:
-            source.refuse(
-                f"more than {_MOST_JSON_BYTES} bytes of JSON", "less; give the output of perf script"
-            )
+        left = block
+        while left:
+            try:
+                yield inflate.decompress(left, BLOCK_BYTES)
+            except zlib.error as problem:
+                source.refuse(f"data that cannot be decompressed ({problem})", "a whole file; copy it again")
+            left = inflate.unconsumed_tail
+
+
+def _found(source: Source, snapshot: Any, record: int, number: int) -> _Found:
+    """A snapshot of damo's."""
     try:
-        records = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        source.refuse_byte(getattr(problem, "pos", 0), f"no JSON ({problem})", "a whole recording of damo")
-    if not isinstance(records, list):
-        source.refuse_byte(0, "JSON that is no list", _RECORD)
-    return records
+        regions = [_region(r["start"], r["end"], r["nr_accesses"]["samples"]) for r in snapshot["regions"]]
+        time = _number(snapshot["end_time"])
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        where = f"record {record}, snapshot {number}"
+        source.refuse(f"{where} that cannot be read ({type(problem).__name__}: {problem})", _RECORD)
+    return _Found(time, record, np.array(regions, np.uint64).reshape(-1, 3))
 
 
 def _region(start: object, end: object, accesses: object) -> Region:

@@ -28,6 +28,7 @@ _FORM = (
 _LINE = re.compile(_FORM)
 _SECTOR = 512
 _DIGITS_OF_CONTENT = 16
+_NOT_KEPT = "contents of other than one block left out"
 
 
 def looks_like(head: bytes) -> bool:
@@ -52,8 +53,7 @@ def read(sources: Sequence[Source], findings: Findings, *, block: Count = 4096) 
         pages = (first + n - 1) // sectors - page + 1
         known = first % sectors == 0 and n == sectors
         if not known:
-            said = findings.said
-            said["contents of other than one block"] = said.get("contents of other than one block", 0) + 1
+            findings.said[_NOT_KEPT] = findings.said.get(_NOT_KEPT, 0) + 1
         content = 0 if md5.lower() == zeros else int(md5[:_DIGITS_OF_CONTENT], 16)
         return int(time), findings.vm(f"{major}-{minor}"), page, pages, op == "W", content, known
 

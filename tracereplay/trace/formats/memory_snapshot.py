@@ -1,6 +1,7 @@
 """Memory snapshots of a VM (raw image, ELF core, virsh dump, QEMU dump, kdump, LiME): the pages that changed.
 
 Several files, in order, are snapshots of one VM over time; several VMs are imported one by one and merged.
+The members of a zip archive are parts of one file, not snapshots.
 A raw image is what QEMU's ``pmemsave`` and its file-backed guest memory are: page numbers are places in the
 file.  The core of a process (``gcore``) is read as well, and is guest-virtual.
 
@@ -18,7 +19,7 @@ from tracereplay.catalog import Duration, Flag
 from tracereplay.trace.formats import _images, _kdump
 from tracereplay.trace.formats._images import PagesOfFile, Reader
 from tracereplay.trace.formats._records import Findings, Records
-from tracereplay.trace.formats._snapshots import Pages, changes
+from tracereplay.trace.formats._snapshots import PAGE, Pages, changes
 from tracereplay.trace.formats._source import Source
 from tracereplay.trace.hashing import page_contents
 
@@ -61,5 +62,13 @@ def _pages(source: Source, findings: Findings) -> Iterator[Pages]:
             source.refuse(what, _DUMP)
     layout = next((pages for is_it, pages in _LAYOUTS if is_it(head)), _images.raw)
     with source.open() as stream:
-        for numbers, block in layout(Reader(source, stream), findings):
+        reader = Reader(source, stream)
+        found = 0
+        for numbers, block in layout(reader, findings):
+            found += len(numbers)
             yield Pages(numbers, page_contents(block))
+        # an ELF file ends in a few names, or in sections that are no pages; more may be another dump
+        if (rest := reader.rest()) >= PAGE:
+            findings.skip("bytes after the last page of a dump", rest)
+    if not found:
+        source.refuse("no pages", f"at least one of {PAGE} bytes: an empty snapshot would free them all")

@@ -52,15 +52,21 @@ def read(sources: Sequence[Source], findings: Findings) -> Iterator[Records]:
             yield Records(found["object"].copy(), time=found["time"] * NANOSECONDS)
 
 
-def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None:
+def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> dict[str, int]:
     """A request a row, of objects of a page's size; next accesses count requests from 1.
 
-    Times in ns become whole seconds, others stay the counts that they are.  Memory: 8 bytes a page of the
-    trace and the table of its pages (``trace.ids``), whatever its length.
+    Times in ns become whole seconds, others stay the counts that they are; both are counted.  Memory: 8 bytes
+    a page of the trace and the table of its pages (``trace.ids``), whatever its length.
     """
-    unit = NANOSECONDS if metadata.time_unit == "ns" else np.uint64(1)
+    if metadata.page_size >= 1 << 32:
+        raise UsageError(
+            f"export: found pages of {metadata.page_size} bytes; expected less than {1 << 32}, as "
+            "oracleGeneral has 32 bits for the size of an object: export page numbers (plain)"
+        )
+    in_ns = metadata.time_unit == "ns"
+    unit = NANOSECONDS if in_ns else np.uint64(1)
     ids = Ids()
-    rows = 0
+    rows = cut = 0
     for batch in batches:
         time = batch.time // unit
         if time[-1] >= 1 << 32:
@@ -74,7 +80,11 @@ def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata) -> None
         records["next"] = ids.encode(batch.page)
         sink.write(records.tobytes())
         rows += len(records)
+        cut += int(np.count_nonzero(batch.time % unit))
     _fill_in_next(sink, rows, len(ids))
+    if not in_ns:
+        return {f"times in {metadata.time_unit}, which pass for seconds": rows}
+    return {"times cut to whole seconds": cut} if cut else {}
 
 
 def _fill_in_next(sink: IO[bytes], rows: int, n_pages: int) -> None:

@@ -2,14 +2,15 @@
 
 ``parquet:page=lbn`` says that the pages are in the column ``lbn``; ``address`` (bytes, in place of
 ``page``), ``size``, ``time``, ``op``, ``vm`` and ``content`` likewise, and an empty name leaves one out;
-other columns are not kept.
+other columns are not kept.  Times that are dates or durations by their type are taken in ns, whatever
+``time_unit``.
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
@@ -17,10 +18,9 @@ from typing import NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracereplay.catalog import Text
 from tracereplay.errors import TraceError
 from tracereplay.problems import shown
-from tracereplay.trace.formats._columns import Columns
+from tracereplay.trace.formats._columns import Columns, Refuse, with_columns
 from tracereplay.trace.formats._records import Findings, Records
 from tracereplay.trace.formats._source import BLOCK_BYTES, Source
 from tracereplay.trace.schema import METADATA_KEY
@@ -36,22 +36,9 @@ def looks_like(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
-def read(
-    sources: Sequence[Source],
-    findings: Findings,
-    *,
-    page: Text = "page",
-    address: Text = "",
-    size: Text = "",
-    time: Text = "time",
-    op: Text = "op",
-    vm: Text = "vm",
-    content: Text = "content",
-    time_unit: Text = "accesses",
-) -> Iterator[Records]:
+@with_columns
+def read(sources: Sequence[Source], findings: Findings, columns: Columns) -> Iterator[Records]:
     """One access a row."""
-    columns = Columns(page, address, size, time, op, vm, content, time_unit)
-    columns.tell(findings)
     for source in sources:
         with _opened(source) as file:
             if METADATA_KEY in (file.metadata.metadata or {}):
@@ -61,11 +48,35 @@ def read(
             for name in chosen.values():
                 if pa.types.is_nested(kind := schema.field(name).type):
                     source.refuse(f"column {shown(name)} of {kind}", "one number or text a row")
+            if _dated(schema, chosen):
+                if findings.time_unit != "ns" and source is not sources[0]:
+                    source.refuse("times that are dates or durations", "numbers, as in the file before")
+                columns.time_unit = findings.time_unit = "ns"
             row = 0
             for batch in file.iter_batches(BATCH_ROWS, columns=list(chosen.values()), use_threads=False):
                 table = pa.table([batch.column(theirs) for theirs in chosen.values()], list(chosen))
-                yield columns.records(table, findings, partial(_refuse, source, row))
+                refuse = partial(_refuse, source, row)
+                if _dated(schema, chosen):
+                    table = _in_ns(table, refuse)
+                yield columns.records(table, findings, refuse)
                 row += len(table)
+
+
+def _dated(schema: pa.Schema, chosen: Mapping[str, str]) -> bool:
+    """Whether the times have a unit of their own."""
+    kind = schema.field(chosen["time"]).type if "time" in chosen else pa.null()
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_duration(kind)
+
+
+def _in_ns(table: pa.Table, refuse: Refuse) -> pa.Table:
+    """The same with times as numbers of ns (from 1970 on, where they are dates)."""
+    time = table.column("time")
+    kind = pa.duration("ns") if pa.types.is_duration(time.type) else pa.timestamp("ns")
+    try:
+        time = time.cast(kind)
+    except pa.ArrowException as problem:
+        refuse(0, f"a time at or after this row that is beyond ns of 64 bits ({problem})", "less")
+    return table.set_column(table.schema.get_field_index("time"), "time", time.cast(pa.int64()))
 
 
 @contextmanager
