@@ -141,6 +141,23 @@ def test_a_file_given_as_a_uri_can_be_run_again(tmp_path):
     assert local_path("s3://bucket/a%20b") == "s3://bucket/a%20b"
 
 
+@pytest.mark.parametrize(
+    "key", ["versions", "scenario", "seed", "inputs", "command", "started", "wall_seconds"]
+)
+def test_a_record_that_lacks_something_is_refused(saved, key):
+    """As a mapping and as a file: what is missing, not a KeyError."""
+    file = saved / "provenance.json"
+    record = json.loads(file.read_text())
+    del record[key]
+    with pytest.raises(ResultError, match=f"^{key}: found nothing; expected .*; replay the scenario again$"):
+        tr.rerun(record)
+    file.write_text(json.dumps(record))
+    for given in (file, saved):
+        with pytest.raises(ResultError) as caught:
+            tr.rerun(given)
+        assert str(caught.value).startswith(f"{file}: {key}: found nothing; expected ")
+
+
 def test_a_record_that_is_none_is_refused(tmp_path):
     """A path without a record says what was expected."""
     with pytest.raises(ResultError, match=r"provenance\.json: not found; expected a run directory"):

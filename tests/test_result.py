@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import random
 import shutil
 from dataclasses import replace
@@ -11,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from runs import SCENARIO, STABLE, TABLES, bytes_of
 
 import tracereplay as tr
 from tracereplay import result as home
+from tracereplay import run_directory
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.core.invariants import LAWS
 from tracereplay.errors import ResultError
@@ -179,7 +183,7 @@ class Crash(BaseException):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("x"), Crash()])
-@pytest.mark.parametrize("step", ["_write_json", "pq.write_table", "_put_in_place"])
+@pytest.mark.parametrize("step", ["write_json", "pq.write_table", "_put_in_place"])
 def test_a_crash_while_saving_leaves_nothing(run, tmp_path, monkeypatch, step, error):
     """At any step, for any reason: no draft stays, and the run that was there is whole."""
 
@@ -188,7 +192,7 @@ def test_a_crash_while_saving_leaves_nothing(run, tmp_path, monkeypatch, step, e
 
     old = replace(run, warnings=("old",)).save(tmp_path / "old")
     before = bytes_of(old)
-    owner = home.pq if "." in step else home
+    owner = {"write_json": home, "pq.write_table": home.pq, "_put_in_place": run_directory}[step]
     monkeypatch.setattr(owner, step.rpartition(".")[2], fail)
     expected = ResultError if isinstance(error, OSError) else type(error)
     for target, force in ((tmp_path / "new", False), (old, True)):
@@ -216,6 +220,67 @@ def test_a_crash_between_the_two_renames_keeps_the_old_run(run, tmp_path, monkey
         run.save(old, force=True)
     assert tr.load_run(old).warnings == ("old",)
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_another_run_may_come_first(run, tmp_path, monkeypatch, force):
+    """Saved to the same directory meanwhile: it stays, unless ``force``; nothing else is left."""
+    path, other = tmp_path / "run", replace(run, warnings=("other",))
+    write, done = home.write_json, []
+
+    def other_saves_meanwhile(file, data):
+        write(file, data)
+        if not done:
+            done.append(True)
+            other.save(path)
+
+    monkeypatch.setattr(home, "write_json", other_saves_meanwhile)
+    if force:
+        run.save(path, force=True)
+    else:
+        with pytest.raises(ResultError, match=r"run: exists already; choose another directory"):
+            run.save(path)
+    assert tr.load_run(path).warnings == (run.warnings if force else ("other",))
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_runs_that_replace_one_another_leave_the_last(run, tmp_path, monkeypatch):
+    """Another takes the place between the two renames: it is replaced in its turn."""
+    path = replace(run, warnings=("first",)).save(tmp_path / "run")
+    rename, done = Path.replace, []
+
+    def other_is_faster(self, target):
+        done.append(target)
+        if len(done) == 2:
+            replace(run, warnings=("second",)).save(path)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", other_is_faster)
+    replace(run, warnings=("third",)).save(path, force=True)
+    assert tr.load_run(path).warnings == ("third",)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_written_through(run, tmp_path, there):
+    """What it points to is replaced, or made; the link stays one."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    if there:
+        replace(run, warnings=("old",)).save(real)
+    link.symlink_to(real)
+    assert run.save(link, force=there) == link
+    assert link.is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "real"]
+    assert tr.load_run(real).warnings == run.warnings
+
+
+def test_a_name_that_no_file_system_takes(run, tmp_path):
+    """An error of ours; and a file is not taken for a run because of its name."""
+    with pytest.raises(ResultError, match="cannot be written: File name too long; choose another directory"):
+        run.save(tmp_path / ("x" * 300))
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(ResultError, match="exists and is not a run directory"):
+        run.save(tmp_path / "summary.json", force=True)
 
 
 def _set(file: str, key: str, value: object):
@@ -338,6 +403,11 @@ DAMAGES = {
         _summary("totals.reads", 1),
         f"{SUMMARY}totals.reads: found 1; expected ",
     ),
+    "an estimate that is not the sum": (
+        _summary("estimated_ns", 1),
+        f"{SUMMARY}estimated_ns: found 1; expected ",
+    ),
+    "no estimate": (_summary("estimated_ns", None), f"{SUMMARY}estimated_ns: found nothing; {COUNT}{AGAIN}"),
     "no VM at all": (
         _summary("vms", []),
         f"{SUMMARY}vms: found none; expected one, two as in scenario.vms{AGAIN}",
@@ -358,9 +428,21 @@ DAMAGES = {
         _timeline(lambda table: table.replace({"vm": {"two": "tre"}})),
         f"{TIMELINE}vm: found one, tre; expected one, two as in summary.json{AGAIN}",
     ),
+    "a timeline that ends elsewhere": (
+        _timeline(lambda table: table.assign(cow_breaks=7)),
+        f"{TIMELINE}cow_breaks: found [7, 7] at the end; expected [",
+    ),
+    "a timeline cut off": (
+        _timeline(lambda table: table.iloc[:-2]),
+        f"{TIMELINE}accesses: found [",
+    ),
     "a timeline without rows": (
         _timeline(lambda table: table.iloc[:0]),
         f"{TIMELINE}vm: found none; expected one, two as in summary.json{AGAIN}",
+    ),
+    "no scenario in the record": (
+        _set("provenance.json", "scenario", None),
+        f"{PROVENANCE}scenario: found nothing; expected an object{AGAIN}",
     ),
     "no inputs": (
         _set("provenance.json", "inputs", None),
@@ -480,6 +562,64 @@ def test_html_shows_the_table_and_escapes_texts(run):
     assert "host_major_faults" in html
     assert "zero_mapped" not in html  # nothing of it happened
     assert "2 VMs, 1,200 accesses" in repr(run)
+
+
+def test_html_of_many_vms_is_cut(run):
+    """A notebook is not flooded: the first and last VMs, and all together."""
+    vms = pd.concat([run.vms.iloc[:1]] * 1000).set_axis(pd.Index([f"v{i}" for i in range(1000)], name="vm"))
+    many = replace(run, vms=vms, timeline=run.timeline.drop(columns="balloon_target"))
+    html = many._repr_html_()
+    assert html.count("<tr>") < 70
+    for shown in ("<th>v0</th>", "<th>v999</th>", "<th>all VMs</th>", "<th>...</th>"):
+        assert shown in html
+    assert "<th>v500</th>" not in html
+
+
+def test_every_column_is_documented(run):
+    """Where it is, its unit, what it means; those of the model are told as the model's."""
+    columns = run.columns
+    assert list(columns) == ["in", "unit", "meaning"]
+    for table, names in (("vms", {"vm", *run.vms}), ("timeline", set(run.timeline))):
+        assert {name for name, where in columns["in"].items() if table in where.split(", ")} == names
+    assert columns["meaning"].str.len().min() > 5
+    assert columns.loc["time", "unit"] == run.machine["time_unit"] == "accesses"
+    assert columns.loc["pages_merged"].tolist() == [
+        "vms, timeline",
+        "pages",
+        "pages that gave up their frame for an equal one; in timeline: so far",
+    ]
+
+
+def test_arrow_takes_the_timeline(run):
+    """All of it, with its types, whatever reads the stream."""
+    table = pa.table(run)
+    pd.testing.assert_frame_equal(table.to_pandas(), run.timeline)
+    types = {field.name: str(field.type) for field in table.schema}
+    assert types.pop("time") == "uint64"
+    assert types.pop("vm") in ("string", "large_string")
+    assert set(types.values()) == {"int64"}
+    assert pa.RecordBatchReader.from_stream(run).read_all().equals(table)
+
+
+@pytest.mark.parametrize("reader", ["polars", "duckdb"])
+def test_others_take_the_timeline(run, reader):
+    """As the README says."""
+    library = pytest.importorskip(reader)
+    ends = run.vms["reads"].to_dict()
+    if reader == "polars":
+        frame = library.DataFrame(run)
+        assert frame.shape == run.timeline.shape
+        assert dict(frame.group_by("vm").agg(library.col("reads").max()).iter_rows()) == ends
+    else:
+        assert dict(library.sql("select vm, max(reads) from run group by vm").fetchall()) == ends
+
+
+def test_a_result_can_be_copied_and_sent(run, tmp_path):
+    """Pickled or copied, it is the same run, to the byte."""
+    expected = bytes_of(run.save(tmp_path / "run"))
+    for name, other in {"sent": pickle.loads(pickle.dumps(run)), "copied": copy.deepcopy(run)}.items():
+        assert bytes_of(other.save(tmp_path / name)) == expected
+        assert dir(other.plot) == dir(run.plot)
 
 
 def test_a_result_does_not_change(run):

@@ -23,8 +23,11 @@ import xxhash
 
 from tracereplay import __version__
 from tracereplay.errors import ResultError
+from tracereplay.run_directory import AGAIN, PROVENANCE, read_json
+from tracereplay.run_shape import PROVENANCE_SHAPE, misfit
 
 if TYPE_CHECKING:
+    from tracereplay.progress import Progress
     from tracereplay.result import Result
     from tracereplay.scenario import Scenario
     from tracereplay.trace.reader import Trace
@@ -117,19 +120,24 @@ def digest(path: Path) -> str:
     return state.hexdigest()
 
 
-def rerun(record: Provenance | Mapping[str, Any] | str | os.PathLike[str]) -> Result:
+def rerun(
+    record: Provenance | Mapping[str, Any] | str | os.PathLike[str], *, progress: Progress | None = None
+) -> Result:
     """Run what a record (or a run directory's ``provenance.json``) describes once more.
 
-    The result's deterministic files are the same bytes.  Raises ResultError when an input is gone, is a
-    table that lived in memory, or has changed.
+    The result's deterministic files are the same bytes.  Raises ResultError when the record is none, or an
+    input is gone, is a table that lived in memory, or has changed.
     """
-    from tracereplay.result import read_json
     from tracereplay.run import replay
 
+    where = ""
     if isinstance(record, str | os.PathLike):
         path = Path(record)
-        record = read_json(path / "provenance.json" if path.is_dir() else path)
+        path = path / PROVENANCE if path.is_dir() else path
+        record, where = read_json(path), f"{path}: "
     data = record.to_dict() if isinstance(record, Provenance) else dict(record)
+    if (why := misfit(data, PROVENANCE_SHAPE)) is not None:
+        raise ResultError(f"{where}{why}{AGAIN}")
     traces = {}
     for key, found in data["inputs"].items():
         if found["path"] is None:
@@ -137,7 +145,7 @@ def rerun(record: Provenance | Mapping[str, Any] | str | os.PathLike[str]) -> Re
                 f"input {key} was a table in memory; save it with write_trace to make runs repeatable"
             )
         traces[key] = unchanged(key, found)
-    return replay(data["scenario"], traces, check=data.get("check", False))
+    return replay(data["scenario"], traces, check=data.get("check", False), progress=progress)
 
 
 def unchanged(key: str, found: Mapping[str, Any]) -> Trace:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +15,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
+from tracereplay.core.counters import COUNTER_NAMES, COUNTERS, GAUGE_NAMES, GAUGES
 from tracereplay.errors import ResultError
 from tracereplay.problems import one_of
+from tracereplay.run_directory import (
+    AGAIN,
+    NO_RUN,
+    PROVENANCE,
+    SUMMARY,
+    TIMELINE,
+    appearing_run,
+    read_json,
+    write_json,
+)
 from tracereplay.run_shape import PROVENANCE_SHAPE, SUMMARY_SHAPE, misfit
 
 if TYPE_CHECKING:
@@ -30,9 +37,8 @@ if TYPE_CHECKING:
     from tracereplay.provenance import Provenance
 
 FORMAT = 1
-_AGAIN = "; replay the scenario again"
-_NO_RUN = "not found; expected a run directory that `tracereplay replay -o` wrote"
-SUMMARY, TIMELINE, PROVENANCE = "summary.json", "timeline.parquet", "provenance.json"
+_MOST_ROWS = 60
+"""VMs that a notebook shows."""
 
 
 class Sample(NamedTuple):
@@ -57,6 +63,7 @@ class Result:
       and ``estimated_ns``, the time that the scenario's costs give them (an estimate, not a measurement).
     - ``timeline``: a row per sample and VM: ``time`` in the traces' unit, ``vm``, cumulative counters,
       gauges, ``free``, the host's free frames, and ``balloon_target``, the pages asked of the VM's balloon.
+    - ``columns``: what each column of these tables means.
     - ``machine``: the scenario as resolved; ``warnings``; ``laws``: what ``check`` proved;
       ``provenance``: what ran on what.
     """
@@ -102,6 +109,23 @@ class Result:
         )
 
     @property
+    def columns(self) -> pd.DataFrame:
+        """The columns of ``vms`` and ``timeline`` by name: in which of them, ``unit``, ``meaning``."""
+        both = "vms, timeline"
+        said = {
+            "memory_pages": ("vms", "pages", "configured memory"),
+            "footprint_pages": ("vms", "pages", "different pages that the VM's trace touches"),
+            "time": ("timeline", self.machine["time_unit"], "time of the sample, as in the traces"),
+            "vm": (both, "", "name of the VM; the index of vms"),
+            **{q.name: (both, q.unit, f"{q.meaning}; in timeline: so far") for q in COUNTERS},
+            **{q.name: (both, q.unit, f"{q.meaning}; in vms: as the run ended") for q in GAUGES},
+            "estimated_ns": ("vms", "ns", "events times their costs: an estimate"),
+            "free": ("timeline", "pages", "free frames of the host, the same for each VM"),
+            "balloon_target": ("timeline", "pages", "asked of the VM's balloon last"),
+        }
+        return pd.DataFrame.from_dict(said, orient="index", columns=["in", "unit", "meaning"])
+
+    @property
     def estimated_ns(self) -> int:
         """Estimated time of all VMs together, in ns."""
         return int(self.vms["estimated_ns"].sum())
@@ -129,27 +153,11 @@ class Result:
         Raises ResultError when the directory exists (unless ``force`` and it is a run) or cannot be written.
         """
         target = Path(directory)
-        check_target(target, force=force)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        except OSError as error:
-            raise ResultError(
-                f"{target}: cannot be written: {error.strerror}; choose another directory"
-            ) from error
-        try:
-            _write_json(draft / SUMMARY, self.summary())
+        with appearing_run(target, force=force) as draft:
+            write_json(draft / SUMMARY, self.summary())
             table = pa.Table.from_pandas(self.timeline, preserve_index=False).replace_schema_metadata(None)
             pq.write_table(table, draft / TIMELINE, compression="zstd", write_page_checksum=True)
-            _write_json(draft / PROVENANCE, dict(self.provenance))
-            draft.chmod(0o755)
-            _put_in_place(draft, target)
-        except OSError as error:
-            raise ResultError(
-                f"{target}: cannot be written: {error.strerror}; choose another directory"
-            ) from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            write_json(draft / PROVENANCE, dict(self.provenance))
         return target
 
     def report(
@@ -187,7 +195,7 @@ class Result:
 
         table, _ = vm_table(self, "tracereplay")
         notes = "".join(f"<p>{escape(w, quote=False)}</p>" for w in self.warnings)
-        return f"{table.map(shown).to_html()}{notes}"
+        return f"{table.map(shown).to_html(max_rows=_MOST_ROWS)}{notes}"
 
     def __repr__(self) -> str:
         host, guest = self.totals["host_major_faults"], self.totals["guest_major_faults"]
@@ -230,24 +238,6 @@ class Plots:
         return f"<figures of a run: {', '.join(f'{name}()' for name in dir(self))}>"
 
 
-def check_target(target: Path, *, force: bool) -> None:
-    """Raise ResultError if a run must not be written to ``target``: long runs ask before they start."""
-    if not target.exists():
-        around = next(folder for folder in target.absolute().parents if folder.exists())
-        if not around.is_dir() or not os.access(around, os.W_OK | os.X_OK):
-            why = "may not be written to" if around.is_dir() else "is not a directory"
-            raise ResultError(f"{target}: cannot be written: {around} {why}; choose another directory")
-        return
-    if not force:
-        raise ResultError(f"{target}: exists already; choose another directory or overwrite it with --force")
-    if not (target.is_dir() and (target / SUMMARY).exists()) and (
-        not target.is_dir() or any(target.iterdir())
-    ):
-        raise ResultError(
-            f"{target}: exists and is not a run directory, so it is not overwritten; choose another"
-        )
-
-
 def load_run(directory: str | os.PathLike[str]) -> Result:
     """Read a run directory that ``Result.save`` wrote; ResultError when it is none or damaged."""
     path = Path(directory)
@@ -264,7 +254,9 @@ def load_run(directory: str | os.PathLike[str]) -> Result:
     for name, total in summary["totals"].items():
         if name in vms and total != (told := sum(vms[name].tolist())):
             _refuse(path / SUMMARY, f"totals.{name}: found {total}; expected {told}, the sum over the VMs")
-    timeline = _read_timeline(path / TIMELINE, names)
+    if (total := summary["estimated_ns"]) != (told := sum(vms["estimated_ns"].tolist())):
+        _refuse(path / SUMMARY, f"estimated_ns: found {total}; expected {told}, the sum over the VMs")
+    timeline = _read_timeline(path / TIMELINE, vms)
     provenance = read_json(path / PROVENANCE)
     _refuse(path / PROVENANCE, misfit(provenance, PROVENANCE_SHAPE))
     return Result(
@@ -278,22 +270,26 @@ def load_run(directory: str | os.PathLike[str]) -> Result:
     )
 
 
-def _read_timeline(path: Path, names: list[str]) -> pd.DataFrame:
-    """The timeline, checked against the VMs of the summary."""
+def _read_timeline(path: Path, vms: pd.DataFrame) -> pd.DataFrame:
+    """The timeline, checked against the VMs of the summary, which are its last rows."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             timeline = file.read().to_pandas()
     except FileNotFoundError:
-        raise ResultError(f"{path}: {_NO_RUN}") from None
+        raise ResultError(f"{path}: {NO_RUN}") from None
     except (OSError, pa.ArrowException, ValueError) as error:
         why = " ".join(str(error).split())
-        raise ResultError(f"{path}: cannot be read: {why}{_AGAIN}") from error
+        raise ResultError(f"{path}: cannot be read: {why}{AGAIN}") from error
     for name in ("time", *COUNTER_NAMES, *GAUGE_NAMES, "free"):
         found = str(timeline[name].dtype) if name in timeline else "nothing"
         if not found.startswith(("int", "uint")):
             _refuse(path, f"{name}: found {found}; expected integers")
     told = list(timeline["vm"].unique()) if "vm" in timeline else []
-    _refuse(path, _other_vms("vm", told, names, SUMMARY))
+    _refuse(path, _other_vms("vm", told, list(vms.index), SUMMARY))
+    last = timeline.groupby("vm", sort=False).last()
+    for name in (*COUNTER_NAMES, *GAUGE_NAMES):
+        if (ends := last[name].tolist()) != (expected := vms[name].tolist()):
+            _refuse(path, f"{name}: found {ends} at the end; expected {expected} as in {SUMMARY}")
     return timeline
 
 
@@ -307,7 +303,7 @@ def _other_vms(where: str, found: list[str], expected: list[str], of: str) -> st
 def _refuse(path: Path, why: str | None) -> None:
     """Raise ResultError if there is a reason."""
     if why is not None:
-        raise ResultError(f"{path}: {why}{_AGAIN}")
+        raise ResultError(f"{path}: {why}{AGAIN}")
 
 
 def time_by_cause(vms: pd.DataFrame, costs: Mapping[str, Any]) -> pd.DataFrame:
@@ -348,35 +344,3 @@ def _timeline(samples: Sequence[Sample], names: list[str]) -> pd.DataFrame:
             "balloon_target": np.array([s.balloon_targets for s in samples], np.int64).ravel(),
         }
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; ResultError when it is missing or none."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise ResultError(f"{path}: {_NO_RUN}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultError(f"{path}: cannot be read: {error}{_AGAIN}") from error
-    if not isinstance(data, dict):
-        raise ResultError(f"{path}: found {type(data).__name__}; expected a JSON object{_AGAIN}")
-    return data
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _put_in_place(draft: Path, target: Path) -> None:
-    """Rename ``draft`` to ``target``; what was there is removed once the new one is in its place."""
-    if not target.exists():
-        draft.replace(target)
-        return
-    old = draft.with_name(f"{draft.name}.old")
-    target.replace(old)
-    try:
-        draft.replace(target)
-    except BaseException:
-        old.replace(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -17,6 +17,7 @@ _COSTS = ("access", "guest_minor", "zero_fill", "cow_break", "swap_read", "swap_
 
 SUMMARY_SHAPE: Mapping[str, Any] = {
     "totals": _COUNTED,
+    "estimated_ns": _COUNT,
     "vms": [
         {"vm": str, "memory_pages": _COUNT, "footprint_pages": _COUNT, **_COUNTED, "estimated_ns": _COUNT}
     ],
@@ -41,6 +42,7 @@ SUMMARY_SHAPE: Mapping[str, Any] = {
 }
 PROVENANCE_SHAPE: Mapping[str, Any] = {
     "versions": {ANY: str},
+    "scenario": {},
     "seed": _WORD,
     "inputs": {ANY: {"path": str | None, "rows": _COUNT, "xxh3_128": {ANY: str}}},
     "command": [str],

@@ -293,11 +293,30 @@ def test_a_name_in_brackets_is_text(command):
 
 
 def test_info_of_a_run(command, tmp_path):
-    """The table that replay printed, and the summary."""
-    first = command("replay", GZIP, "-o", "run", "-q")
-    assert command("info", "run") == (0, first.out, "")
+    """Where it came from, what it covers, the table that replay printed; as JSON the summary."""
+    first = command("replay", GZIP, "-o", "run", "-q", "--check")
+    done = command("info", "run")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(first.out)
+    assert widest(done.out) <= 80
+    shown = cells(done.out.removesuffix(first.out))
+    assert {"run", "command", "trace 1", "seed", "timeline"} <= set(shown)
+    assert json.loads((tmp_path / "run/provenance.json").read_text())["started"] in shown["made"][0]
+    assert shown["time"] == ["0 to 24,657,928 accesses"]
+    assert shown["laws"] == [f"{len(LAWS)} checked, all hold"]
+    assert shown["health"] == ["ok"]
     found = command("info", tmp_path / "run", "--json")
     assert found.out == (tmp_path / "run/summary.json").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_info_of_a_run_that_lacks_a_file(command, tmp_path, name):
+    """It is told as a damaged run, not as a trace of the wrong form."""
+    command("replay", GZIP, "-o", "run", "-q")
+    (tmp_path / "run" / name).unlink()
+    done = command("info", "run")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith(f"tracereplay: run/{name}: not found; expected a run directory")
 
 
 def test_policies_lists_what_there_is(command):

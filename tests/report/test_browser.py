@@ -26,10 +26,10 @@ def browser(tmp_path_factory) -> Iterator[chromium.Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> dict[str, Path]:
-    """A report and a comparison."""
+    """A report and a comparison, of a run with a long name."""
     folder = tmp_path_factory.mktemp("pages")
     result = busy_run(folder)
-    runs = {"one": result, "two": result}
+    runs = {"one": result, "tw" + 100 * "o": result}
     return {
         "report": result.report(folder / "report.html"),
         "comparison": write_page(compare(runs), settings(runs), folder / "comparison.html"),

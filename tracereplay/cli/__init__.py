@@ -24,6 +24,7 @@ GROUPS = {
         "plot": "Draw a figure of a run.",
         "report": "Make one offline HTML file of a run.",
         "compare": "Say what differs between runs, and by how much.",
+        "rerun": "Run a saved run once more, and say whether it comes out the same.",
     },
     "Get a trace": {
         "capture": "Record the memory of a real program, page contents included.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,13 +32,14 @@ def compare(
     ----------
     runs
         Run directories; the first is the base. Runs that differ in nothing but the seed count as one: their
-        means, and the 95 % interval of the change.
+        means, and the 95 % interval of the change, which two seeds make wide and five useful.
     fail_if
-        Condition on all VMs together under which the exit code is 1, for CI. A signed number is a change from
-        the base, in per cent ('host_major_faults>+5%') or not ('reclaimed<-100'); from a base of 0 any change
-        is beyond every percentage. A number without a sign is the value itself ('double_faults>1000'). Over
-        several seeds it is about the means. Operators: > < >= <=. May be given several times; any that holds
-        for any run fails.
+        Condition under which the exit code is 1, for CI. A signed number is a change from the base, in per
+        cent ('host_major_faults>+5%') or not ('reclaimed<-100'); from a base of 0 any change is beyond every
+        percentage. A number without a sign is the value itself ('double_faults>1000'). It is about all VMs
+        together, or a VM ('vm.web.host_major_faults>+5%'), or each ('vm.*.host_major_faults>+5%'); over
+        several seeds about the means. Operators: > < >= <=. May be given several times; any that holds for
+        any run fails.
     vms
         Show each VM as well.
     output
@@ -51,6 +53,7 @@ def compare(
     limits = [parse_limit(text) for text in fail_if or []]
     loaded = _loaded(runs)
     table, said = differences(loaded), settings(loaded)
+    found = broken(table, limits)
     warn(unmatched(loaded))
     if output is not None:
         write_page(table, said, output, force=force)
@@ -60,7 +63,7 @@ def compare(
         print_text(differences_table(table if vms else table[table["vm"] == ALL_VMS], said))
     if output is not None:
         say(f"comparison written to {output}", quiet=quiet)
-    if found := broken(table, limits):
+    if found:
         raise CheckError("\n".join(found))
 
 
@@ -69,6 +72,6 @@ def _loaded(names: list[str]) -> dict[str, Result]:
 
     if len(names) < 2:
         raise UsageError("compare: found one run; expected at least two run directories")
-    if len(set(names)) < len(names):
+    if len({os.path.realpath(name) for name in names}) < len(names):
         raise UsageError("compare: found the same run twice; expected different run directories")
     return {name: load_run(name) for name in names}

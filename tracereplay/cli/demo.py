@@ -27,7 +27,7 @@ def demo(
         Directory for the three run directories, each with a report.
     """
     from tracereplay.report.table import comparison_table
-    from tracereplay.result import check_target
+    from tracereplay.run_directory import check_target
     from tracereplay.studies.demo import PROGRAMS, ROWS, WAYS, run_demo, verdict
 
     targets = {name: output / name.replace(" + ", "-and-").replace(" ", "-") for name in WAYS}

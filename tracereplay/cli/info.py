@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracereplay.cli._console import Json, print_json, print_text
 from tracereplay.errors import TraceError
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tracereplay.result import Result
+
 
 def info(source: str, /, *, json: Json = False) -> None:
-    """Say what a trace or a run directory holds; for a trace, read it whole to see that it is sound.
+    """Say what a trace or a run directory holds; read it whole to see that it is sound.
 
     Parameters
     ----------
     source
         A trace (Parquet file, directory, URI) or a run directory.
     """
-    if (Path(source) / "summary.json").exists():
+    if any((Path(source) / name).exists() for name in ("summary.json", "provenance.json")):
         return _run(source, json)
     from tracereplay.trace import info as describe
 
@@ -36,13 +43,39 @@ def _run(source: str, json: bool) -> None:
     from tracereplay.result import load_run
 
     result = load_run(source)
-    return print_json(result.summary()) if json else print_text(vm_table(result))
+    if json:
+        return print_json(result.summary())
+    print_text(_facts(_run_facts(source, result)))
+    print_text("")
+    return print_text(vm_table(result))
+
+
+def _run_facts(source: str, result: Result) -> dict[str, str]:
+    """Where the run came from, what it covers, and that its files fit together."""
+    known, machine = result.provenance, result.machine
+    samples = result.timeline["time"].nunique()
+    return {
+        "run": source,
+        "command": shlex.join(known["command"]),
+        "made": f"{known['started']} in {known['wall_seconds']} s, "
+        f"by tracereplay {known['versions'].get('tracereplay', 'of no version')}",
+        **{f"trace {i}": _input(*item) for i, item in enumerate(known["inputs"].items(), start=1)},
+        "seed": str(known["seed"]),
+        "time": f"{machine['first_time']:,} to {machine['last_time']:,} {machine['time_unit']}",
+        "timeline": f"{samples:,} sample{'s' * (samples != 1)} of each VM",
+        "laws": f"{len(result.laws)} checked, all hold" if result.laws else "not checked",
+        **{f"warning {i}": text for i, text in enumerate(result.warnings, start=1)},
+        "health": "ok",
+    }
+
+
+def _input(name: str, found: Mapping[str, Any]) -> str:
+    return f"{name}, {found['rows']:,} rows{'' if found['path'] else ', a table in memory'}"
 
 
 def _trace_text(found: dict[str, Any]) -> Any:
     """The same as a table of few lines and one of the VMs."""
     from rich.console import Group
-    from rich.table import Table
 
     from tracereplay.report.table import plain_table
     from tracereplay.units import format_bytes, format_count
@@ -65,9 +98,6 @@ def _trace_text(found: dict[str, Any]) -> Any:
         else "any size",
         "health": found["health"],
     }
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for key, value in facts.items():
-        table.add_row(f"{key} ", str(value))
     vms = plain_table()
     for title in ("VM", "family", "pages", "footprint"):
         vms.add_column(title, justify="left" if title in ("VM", "family") else "right")
@@ -76,7 +106,19 @@ def _trace_text(found: dict[str, Any]) -> Any:
         known = pages is not None
         footprint = format_bytes(pages * size) if known else "-"
         vms.add_row(vm["name"], vm["family"] or "-", format_count(pages) if known else "-", footprint)
-    return Group(table, "", vms)
+    return Group(_facts(facts), "", vms)
+
+
+def _facts(facts: Mapping[str, str]) -> Table:
+    """A line for each fact, what it is about before it."""
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in facts.items():
+        table.add_row(f"{key} ", str(value))
+    return table
 
 
 def _time_text(found: dict[str, Any]) -> str:

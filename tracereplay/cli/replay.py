@@ -62,8 +62,8 @@ def replay(
     check
         Verify the model's laws at every tick and batch; a broken law ends with exit code 1.
     """
-    from tracereplay.result import check_target
     from tracereplay.run import replay as run
+    from tracereplay.run_directory import check_target
 
     flags = {
         "host.memory": host_memory,

@@ -41,7 +41,9 @@ def differences_table(table: pd.DataFrame, settings: pd.DataFrame) -> Group:
         parts += [Text(f"{run} against {base}{_seeds(of_run)}", style="bold"), *_set(settings[[base, run]])]
         for vm, rows in of_run.groupby("vm", sort=False):
             changed = rows[rows["change"] != 0]
-            parts += [Text(f"\n{vm}: {len(changed)} of {len(rows)} quantities differ"), _changes(changed)]
+            parts.append(Text(f"\n{vm}: {len(changed)} of {len(rows)} quantities differ"))
+            if len(changed):
+                parts.append(_changes(changed))
         parts.append(Text(""))
     return Group(*parts)
 

@@ -276,7 +276,7 @@ def step_ends(axes: Axes) -> list[End]:
         if isinstance(patch, StepPatch):
             values, edges, baseline = patch.get_data()
             filled = patch.get_fill()
-            middle = (values[-1] + baseline[-1]) / 2 if filled else values[-1]
+            middle = (values[-1] + np.asarray(baseline)[-1]) / 2 if filled else values[-1]
             colour = patch.get_facecolor() if filled else patch.get_edgecolor()
             ends.append(End(str(patch.get_label()), to_hex(colour), float(edges[-1]), float(middle)))
     return ends
