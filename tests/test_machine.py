@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tracereplay.errors import ScenarioError
-from tracereplay.machine import Machine, resolve
+from tracereplay.machine import Machine, resolve, spelled_out
 from tracereplay.scenario import Scenario
 from tracereplay.trace import open_trace
 from tracereplay.trace.schema import Metadata, VMInfo
@@ -147,6 +147,7 @@ def test_each_vm_has_its_own_policy():
         ([{"trace": "x/one.parquet"}, {"trace": "x/one.parquet"}], ["one", "one-2"]),
         ([{"trace": "x/one.parquet", "name": "vm0"}, {"trace": "x/two.parquet"}], ["vm0", "two"]),
         ([{"trace": "four", "trace_vm": 2}], ["mail"]),
+        ([{"trace": "four", "trace_vm": "db"}, {"trace": "four", "trace_vm": "2"}], ["db", "mail"]),
         ([{"trace": "four", "name": "n"}], ["n-0", "n-1", "n-2", "n-3"]),
         ([{"trace": "four", "trace_vm": 1}, {"trace": "four", "trace_vm": 1}], ["four-db", "four-db-2"]),
     ],
@@ -155,6 +156,21 @@ def test_every_vm_gets_a_name_of_its_own(entries, names):
     """Names said stay; names of traces stay while they differ, then the file tells them apart."""
     traces = {"x/one.parquet": ONE, "x/two.parquet": ONE, "four": FOUR}
     assert [vm.name for vm in resolve(Scenario.load({"vm": entries}), traces).vms] == names
+
+
+def test_a_scenario_spelled_out():
+    """An entry per VM of the run, under its name there, and otherwise the same machine."""
+    said = Scenario.load({"vm": [{"trace": "four", "memory": "50%"}, {"trace": "b", "policy": "fifo"}]})
+    traces = {"four": FOUR.but(vms=FOUR.metadata.vms[:3]), "b": ONE}
+    each = spelled_out(said, traces)
+    assert each.to_dict()["vm"] == [
+        *(
+            {"trace": "four", "memory": "50%", "name": name, "trace_vm": index}
+            for index, name in enumerate(["web", "db", "mail", "vm3"])
+        ),
+        {"trace": "b", "policy": "fifo", "name": "vm0", "trace_vm": 0},
+    ]
+    assert resolve(each, traces) == resolve(said, traces)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +234,9 @@ REFUSED = [
     ({"balloon": STATIC, "vm": [{"trace": "a", "balloon": [[0, 1], ["1s", "101%"]]}]}, {"a": ONE},
      'vm.0.balloon.1: found a balloon of 1010 pages (3.95 MiB) for VM "vm0"; expected at most its memory of 1000 pages'),
     ({"vm": [{"trace": "a", "trace_vm": 4}]}, {"a": FOUR},
-     'vm.0.trace_vm: found 4; expected an index below 4: trace "a" has 4 VMs'),
+     'vm.0.trace_vm: found 4; expected an index below 4, or one of "web", "db", "mail", "idle"'),
     ({"vm": [{"trace": "a", "trace_vm": 1}]}, {"a": ONE},
-     'vm.0.trace_vm: found 1; expected an index below 1: trace "a" has 1 VM'),
+     'vm.0.trace_vm: found 1; expected an index below 1, or one of "vm0"'),
     ({"vm": [{"trace": "wbe"}]}, {"web": ONE, "db": ONE},
      'vm.0.trace: found "wbe"; expected one of the given traces: "web", "db"; did you mean "web"?'),
     ({}, {"a": ONE, "b": ONE.but(page_size=16384)},

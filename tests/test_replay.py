@@ -391,3 +391,33 @@ def test_captured_programs_cost_what_they_did(case):
         r.totals[name] for name in ("demand_faults", "double_faults", "stale_reads", "false_reads")
     )
     assert tuple(r.totals[name] for name in TOLD) == pinned
+
+
+LOOP = [*range(60)] * 5
+"""Pages that a smaller LRU memory never finds."""
+
+
+@pytest.mark.parametrize(
+    ("columns", "frees", "told"),
+    [
+        (
+            {},
+            0,
+            "VM vm0: at least 240 of 300 guest faults bring back pages that the guest had dropped as empty",
+        ),
+        ({"op": [1] * 300}, 0, None),
+        ({"content": [7] * 300}, 0, None),
+        ({}, 130, "VM vm0: at least 110 of 300 guest faults bring back pages"),
+        ({}, 145, None),
+    ],
+    ids=["read only", "written", "of files", "some freed", "few left"],
+)
+def test_pages_taken_for_empty_are_told(columns, frees, told):
+    """A guest drops what was only read and never said: where that is much of its work, the run warns."""
+    rows = {"page": LOOP, **columns}
+    if frees:
+        rows = {"page": [*LOOP, *(i % 60 for i in range(frees))], "op": [0] * 300 + [2] * frees}
+    result = tr.replay({"vm": [{"trace": "t", "memory": 30}], "host": {"memory": 30}}, {"t": rows})
+    assert result.totals["guest_minor_faults"] + result.totals["guest_major_faults"] == 300
+    assert [text for text in result.warnings if told is None or not text.startswith(told)] == []
+    assert len(result.warnings) == (told is not None)

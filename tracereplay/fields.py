@@ -78,6 +78,10 @@ def _free_frames(value: Any) -> Any:
     return one_of(value, ("zero",))
 
 
+def _vm_of_trace(value: Any) -> int | str:
+    return value if isinstance(value, str) and value.strip() else _integer(0, 2**16 - 1)(value)
+
+
 def _below_one(low_open: bool) -> Callable[[Any], Fraction]:
     def check(value: Any) -> Fraction:
         fraction = units.parse_fraction(value)
@@ -134,6 +138,7 @@ def _plain(fraction: Fraction) -> float | str:
 
 _WHOLE: dict[str, Any] = {"type": "integer", "minimum": 0}
 _COUNT = {"anyOf": [_WHOLE, {"type": "string", "pattern": "^[0-9._]+[kKMG]?$"}]}
+_VM_OF_TRACE = {"anyOf": [_WHOLE, {"type": "string", "minLength": 1}]}
 _FRACTION = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9./]+%?$"}]}
 _EVERY = {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}, {"type": "string"}]}
 
@@ -150,7 +155,7 @@ Time: TypeAlias = Annotated[int | str, *_checked(units.check_time, _TIME)]
 Count: TypeAlias = Annotated[int, *_checked(units.parse_count, _COUNT)]
 Weight: TypeAlias = Annotated[int, *_checked(_integer(1, 2**31 - 1), _COUNT)]
 Seed: TypeAlias = Annotated[int, *_checked(_integer(0, 2**64 - 1), _WHOLE)]
-Index: TypeAlias = Annotated[int, *_checked(_integer(0, 2**16 - 1), _WHOLE)]
+VMOfTrace: TypeAlias = Annotated[int | str, *_checked(_vm_of_trace, _VM_OF_TRACE)]
 Nanoseconds: TypeAlias = Annotated[int, *_checked(_nanoseconds, _or_text('ns, or a text such as "90us"'))]
 OpenFraction: TypeAlias = Annotated[Fraction, *_checked(_below_one(True), _FRACTION), PlainSerializer(_plain)]
 FromZero: TypeAlias = Annotated[Fraction, *_checked(_below_one(False), _FRACTION), PlainSerializer(_plain)]

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracereplay import checks, policies, scenario
-from tracereplay.names import distinct, long_name, vm_name
+from tracereplay.names import distinct, long_name, parse_vm, vm_name
 from tracereplay.problems import Notes, nearest, shown
 from tracereplay.units import format_bytes, format_count, parse_size, parse_time
 
@@ -200,16 +200,24 @@ def _sources(said: scenario.Scenario, traces: Mapping[str, Trace], notes: Notes)
             notes.refuse(f"{where}.trace", shown(vm.trace), known, near and shown(near))
         elif vm.trace_vm is None:
             found += [(where, vm, trace, index) for index in range(trace.n_vms)]
-        elif vm.trace_vm < trace.n_vms:
-            found.append((where, vm, trace, vm.trace_vm))
-        else:
-            many = f"{trace.n_vms} VM{'s' if trace.n_vms > 1 else ''}"
-            expected = f"an index below {trace.n_vms}: trace {shown(vm.trace)} has {many}"
-            notes.refuse(f"{where}.trace_vm", shown(vm.trace_vm), expected)
+        elif (index := notes.read(f"{where}.trace_vm", parse_vm, trace, vm.trace_vm)) is not None:
+            found.append((where, vm, trace, index))
     names = _names(found)
     return [
         Source(where, vm, name, trace, i) for (where, vm, trace, i), name in zip(found, names, strict=True)
     ]
+
+
+def spelled_out(said: scenario.Scenario, traces: Mapping[str, Trace]) -> scenario.Scenario:
+    """The same scenario with an entry for each VM of the run, by the name that it has there."""
+    notes = Notes()
+    sources = _sources(said, traces, notes)
+    notes.settle()
+    entries = [
+        {**s.said.model_dump(mode="json", exclude_unset=True), "name": s.name, "trace_vm": s.trace_vm}
+        for s in sources
+    ]
+    return scenario.Scenario(**said.to_dict() | {"vm": entries})
 
 
 def _names(found: Sequence[tuple[str, scenario.VM, Trace, int]]) -> list[str]:

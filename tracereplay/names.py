@@ -35,7 +35,15 @@ def long_name(trace: Trace, index: int, file: str | None = None) -> str:
 
 
 def vm_index(trace: Trace, vm: int | str) -> int:
-    """The index of a VM given by name or index; UsageError says which there are."""
+    """`parse_vm` for what an argument ``vm`` says: UsageError."""
+    try:
+        return parse_vm(trace, vm)
+    except ValueError as error:
+        raise UsageError(f"vm: {error}") from None
+
+
+def parse_vm(trace: Trace, vm: int | str) -> int:
+    """The index of a VM given by name or index; ValueError says which there are."""
     names = [vm_name(trace, index) for index in range(trace.n_vms)]
     if isinstance(vm, str) and vm in names:
         return names.index(vm)
@@ -43,7 +51,7 @@ def vm_index(trace: Trace, vm: int | str) -> int:
         return int(vm)
     known = f"an index below {len(names)}, or one of {', '.join(map(shown, names[:8]))}"
     near = nearest(str(vm), names)
-    raise UsageError(f"vm: {problem(shown(vm), known + '…' * (len(names) > 8), near and shown(near))}")
+    raise ValueError(problem(shown(vm), known + "…" * (len(names) > 8), near and shown(near)))
 
 
 def distinct(short: Sequence[str], long: Sequence[str]) -> list[str]:

@@ -139,8 +139,8 @@ class VM(Section):
     """Path of a trace, or the key of an in-memory table."""
     name: fields.Text | None = None
     """Default: the name in the trace's metadata."""
-    trace_vm: fields.Index | None = None
-    """Which VM of the trace; default: all of them."""
+    trace_vm: fields.VMOfTrace | None = None
+    """Which VM of the trace, by its index or its name there; default: all of them."""
     memory: fields.Size = "100%"
     """Guest-physical memory; a percentage is of this trace's footprint."""
     policy: fields.Policy = "lru"

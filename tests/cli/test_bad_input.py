@@ -206,7 +206,7 @@ SCENARIOS = {
     "trace not there": ('[[vm]]\ntrace = "x.parquet"\n', "x.parquet: no such file; check the path"),
     "no such VM of the trace": (
         f'[[vm]]\ntrace = "{GZIP}"\ntrace_vm = 1\n',
-        "vm.0.trace_vm: found 1; expected an index below 1: trace ",
+        "vm.0.trace_vm: found 1; expected an index below 1, or one of ",
     ),
 }
 

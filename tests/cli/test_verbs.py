@@ -20,6 +20,7 @@ from tracereplay.scenario import json_schema
 from tracereplay.studies.demo import PROGRAMS, WAYS
 
 GZIP = trace_path("gzip")
+TWO = trace_path("two-guests")
 FILES = {"summary.json", "timeline.parquet", "provenance.json"}
 HAS_RIVAL = importlib.util.find_spec("libcachesim") is not None
 
@@ -85,6 +86,23 @@ def test_replay_of_several_traces_and_of_a_scenario(command, tmp_path):
     assert three["scenario"]["costs"]["access"] == 1
     both = json.loads(command("replay", GZIP, GZIP, "--json").out)
     assert [vm["vm"] for vm in both["vms"]] == ["gzip", "gzip-2"]
+
+
+def test_settings_of_one_vm(command):
+    """A VM of a trace of several is set by its name or index in the run; others are refused."""
+    where = ("replay", TWO, GZIP, "--json", "-q")
+    words = ["--set", "vm.guest2.memory=30000", "--set", "vm.2.policy=clock"]
+    found = json.loads(command(*where, *words).out)
+    assert [(vm["vm"], vm["memory_pages"]) for vm in found["vms"]] == [
+        ("guest1", 20_049),
+        ("guest2", 30_000),
+        ("gzip", 247),
+    ]
+    assert [vm["policy"] for vm in found["scenario"]["vms"]] == ["lru", "lru", "clock"]
+    refused = command(*where, "--set", "vm.guest3.memory=30000")
+    names = '0 ("guest1"), 1 ("guest2"), 2 ("gzip")'
+    assert refused.code == 3
+    assert f'vm.guest3.memory: found no VM "guest3"; expected one of *, {names}\n' in refused.err
 
 
 def test_replay_check_says_what_was_proved(command):

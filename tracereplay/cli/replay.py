@@ -58,7 +58,8 @@ def replay(
     seed
         Start of every random stream.
     settings
-        Any other key of a scenario as key=value, such as --set host.skip_fill_reads=true.
+        Any other key of a scenario as key=value, such as --set host.skip_fill_reads=true or
+        --set vm.web.memory=64MiB (a VM by its name or index in the run, or * for all).
     check
         Verify the model's laws at every tick and batch; a broken law ends with exit code 1.
     """
@@ -114,6 +115,10 @@ def _scenario(sources: list[str], settings: dict[str, Any]) -> Scenario:
     tomls = [source for source in sources if source.endswith(".toml")]
     if tomls and len(sources) > 1:
         raise UsageError(f"found {tomls[0]} beside other sources; expected one scenario, or only traces")
-    if tomls:
-        return with_settings(Scenario.load(tomls[0]), settings)
-    return Scenario.from_traces(sources, settings)
+    said = Scenario.load(tomls[0]) if tomls else Scenario.from_traces(sources)
+    if any(key.startswith("vm.") and not key.startswith("vm.*.") for key in settings):
+        from tracereplay.machine import spelled_out
+        from tracereplay.run import open_traces
+
+        said = spelled_out(said, open_traces(said, None))
+    return with_settings(said, settings)

@@ -123,7 +123,7 @@ def _interval(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """Bounds of the change of the means, per column; NaN where neither side says how far seeds scatter.
 
     A percentile bootstrap (Efron and Tibshirani 1993, section 13.3), which is too narrow for few runs, for
-    two reasons (Hesterberg 2015, The American Statistician 69, page 371) that are both made good.  Runs lie
+    two reasons (Hesterberg 2015, The American Statistician 69:371-386) that are both made good.  Runs lie
     closer to their own mean than to the true one: errors are scaled by sqrt(n / (n - 1)).  How far they
     scatter is itself in doubt: bounds are stretched from the normal to Student's quantile, with Welch's
     degrees of freedom.  A lone run is taken to scatter as the other side does.
