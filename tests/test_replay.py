@@ -393,6 +393,18 @@ def test_captured_programs_cost_what_they_did(case):
     assert tuple(r.totals[name] for name in TOLD) == pinned
 
 
+def test_a_machine_too_large_for_this_one_is_refused(monkeypatch):
+    """Before its tables are made: how much they take, how much there is, what to do."""
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.get)
+    with pytest.raises(ScenarioError) as caught:
+        tr.replay({"vm": [{"trace": "t", "memory": 163_841}]}, {"t": {"page": [1]}})
+    assert list(caught.value.problems) == [
+        "vm: found 163,841 pages of memory over all VMs, whose tables take 3.91 MiB or more; expected what "
+        "fits into the 3.91 MiB of this computer; simulate smaller memories"
+    ]
+    tr.replay({"vm": [{"trace": "t", "memory": 163_840}]}, {"t": {"page": [1]}})
+
+
 LOOP = [*range(60)] * 5
 """Pages that a smaller LRU memory never finds."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tracereplay import policies
+from tracereplay.errors import ScenarioError
 from tracereplay.problems import Notes, shown
-from tracereplay.units import format_count
+from tracereplay.units import format_bytes, format_count
 
 if TYPE_CHECKING:
-    from tracereplay.machine import HostConfig, Source, VMConfig
+    from tracereplay.machine import HostConfig, Machine, Source, VMConfig
     from tracereplay.scenario import VM, Scenario
 
 MOST_FAMILIES = 64
@@ -20,6 +22,10 @@ NEARLY_EXACT = 2
 whole trace wherever that was measured; in one of exact_above they were up to 81 % off."""
 MANY_TICKS = 1_000_000
 """So many ticks take longer than most replays: rather a slip of the unit."""
+BYTES_A_PAGE = 25
+"""What any simulation keeps for a page of a VM's memory: its tables and the links of its policy."""
+FEWEST_DROPPED, MUCH_DROPPED = 100, 0.1
+"""Faults of pages that were dropped, and their share of a guest's faults, that are worth a warning."""
 
 
 def check_fidelity(s: Source, pages: int, notes: Notes) -> None:
@@ -152,3 +158,31 @@ def check_unused(said: Scenario, notes: Notes) -> None:
 
 def _is_changed(vm: VM, key: str) -> bool:
     return bool(getattr(vm, key) != type(vm).model_fields[key].default)
+
+
+def check_room(machine: Machine) -> None:
+    """ScenarioError when this computer's memory cannot hold the tables of a machine, before they are made."""
+    pages = sum(vm.pages for vm in machine.vms)
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if pages * BYTES_A_PAGE > have:
+        raise ScenarioError(
+            f"vm: found {pages:,} pages of memory over all VMs, whose tables take "
+            f"{format_bytes(pages * BYTES_A_PAGE)} or more; expected what fits into the "
+            f"{format_bytes(have)} of this computer; simulate smaller memories"
+        )
+
+
+def dropped_as_empty(name: str, footprint: int, counters: Mapping[str, int]) -> list[str]:
+    """A warning where many faults of a VM are for pages that its guest took for empty, and none elsewhere.
+
+    More minor faults than first touches, frees allowed for, are of pages that were dropped and come back.
+    """
+    faults = counters["guest_minor_faults"] + counters["guest_major_faults"]
+    again = int(counters["guest_minor_faults"] - footprint - counters["frees"])
+    if again < max(FEWEST_DROPPED, faults * MUCH_DROPPED):
+        return []
+    return [
+        f"VM {name}: at least {again:,} of {faults:,} guest faults bring back pages that the guest had "
+        "dropped as empty, as the trace reads them without saying what they hold: no swap I/O is counted for "
+        "them; give pages of files a content"
+    ]

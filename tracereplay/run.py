@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracereplay import control
+from tracereplay import checks, control
 from tracereplay.analysis.next_use import NextUses
 from tracereplay.core.counters import COUNTER_NAMES
 from tracereplay.core.invariants import LAWS
@@ -77,15 +77,12 @@ def trace_names(said: Scenario, given: Mapping[str, Any]) -> list[str]:
     return wanted
 
 
-FEWEST_DROPPED, MUCH_DROPPED = 100, 0.1
-"""Faults of pages that were dropped, and their share of a guest's faults, that are worth a warning."""
-
-
 class Run:
     """One run in progress: the simulator, the clock of ticks and the samples taken so far."""
 
     def __init__(self, machine: Machine, feed: Feed, *, check: bool = False, jit: bool = True) -> None:
         self.machine = machine
+        checks.check_room(machine)
         self.simulator = Simulator(machine, jit=jit)
         self._feed = feed
         self._targets = control.targets(machine)
@@ -173,10 +170,9 @@ class Run:
     def result(self, provenance: Provenance) -> Result:
         """What the run came to."""
         warnings = list(self.machine.warnings)
-        for vm, met, counters in zip(
-            self.machine.vms, self._feed.footprints, self._samples[-1].counters, strict=True
-        ):
-            warnings += dropped_as_empty(vm.name, int(met), dict(zip(COUNTER_NAMES, counters, strict=True)))
+        counters = [dict(zip(COUNTER_NAMES, row, strict=True)) for row in self._samples[-1].counters.tolist()]
+        for vm, met, counted in zip(self.machine.vms, self._feed.footprints, counters, strict=True):
+            warnings += checks.dropped_as_empty(vm.name, int(met), counted)
             if met != vm.footprint:
                 warnings.append(
                     f"VM {vm.name}: its trace's metadata says {vm.footprint} pages, its rows touch {met}; "
@@ -184,22 +180,6 @@ class Run:
                 )
         laws = LAWS if self._check else ()
         return Result.of_run(self.machine, self._samples, tuple(warnings), laws, provenance)
-
-
-def dropped_as_empty(name: str, footprint: int, counters: Mapping[str, int]) -> list[str]:
-    """A warning where many faults of a VM are for pages that its guest took for empty, and none elsewhere.
-
-    More minor faults than first touches, frees allowed for, are of pages that were dropped and come back.
-    """
-    faults = counters["guest_minor_faults"] + counters["guest_major_faults"]
-    again = int(counters["guest_minor_faults"] - footprint - counters["frees"])
-    if again < max(FEWEST_DROPPED, faults * MUCH_DROPPED):
-        return []
-    return [
-        f"VM {name}: at least {again:,} of {faults:,} guest faults bring back pages that the guest had "
-        "dropped as empty, as the trace reads them without saying what they hold: no swap I/O is counted for "
-        "them; give pages of files a content"
-    ]
 
 
 def drive(runs: Sequence[Run], feed: Feed, *, jobs: int = 1, progress: Progress | None = None) -> None:
