@@ -52,14 +52,18 @@ def test_files(command, ending, tmp_path):
     assert data["anomaly"] == anomaly(expected)._asdict()
 
 
-def test_a_random_host(command):
+def test_a_random_host(command, tmp_path):
     """Its means and law beside the exact surface; that a reduced trace is not exact for it is a warning."""
     sizes = ["--guest-sizes", "90,120", "--host-sizes", "90"]
-    done = command("surface", GZIP, *sizes, "--random-host", "--seeds", "2", "--json", "-q")
+    done = command("surface", GZIP, *sizes, "--random-host", "--seeds", "2", "--json", "-q", "-o", "s.csv")
     data = json.loads(done.out)
     measured = random_host_surface(GZIP, [90, 120], [90], seeds=2)
     rows = measured.to_dict(orient="records")
     assert data["random_host"]["surface"] == rows
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert table["host_policy"].tolist() == ["lru", "lru", "random", "random"]
+    of_random = table[table["host_policy"] == "random"].drop(columns="host_policy")
+    pd.testing.assert_frame_equal(of_random.reset_index(drop=True), measured, check_dtype=False)
     assert (data["random_host"]["seeds"], data["random_host"]["law"]["points"]) == (2, 1)
     assert done.err.startswith(f"warning: {GZIP}: a reduced trace, in which a host that chooses at random")
     text = command("surface", GZIP, *sizes, "--random-host", "--seeds", "1", "-q").out

@@ -53,7 +53,7 @@ def surface(
     jobs
         Threads for them; they change no number.
     output
-        Table of the exact surface to write: .parquet or .csv.
+        Table to write: .parquet or .csv; with a random host, too, a column host_policy says which is which.
     plot
         Picture of the exact surface to write: .svg, .png or .pdf.
     """
@@ -77,7 +77,7 @@ def surface(
             )
         warn([text for text in measured.attrs["warnings"] if text not in exact.attrs["warnings"]])
     if output is not None:
-        table_file.save(exact, output)
+        table_file.save(_both(exact, measured), output)
         say(f"table written to {output}", quiet=quiet)
     if picture is not None and plot is not None:
         style.save(picture, plot)
@@ -87,6 +87,17 @@ def surface(
         print_json(_data(exact, measured, law))
     else:
         print_text(report.terminal(exact, measured, law))
+
+
+def _both(exact: pd.DataFrame, measured: pd.DataFrame | None) -> pd.DataFrame:
+    """The exact surface, and below it that of the random host if it was measured."""
+    import pandas as pd
+
+    if measured is None:
+        return exact
+    table = pd.concat([exact.assign(host_policy="lru"), measured.assign(host_policy="random")])
+    table.attrs = measured.attrs
+    return table
 
 
 def _data(exact: pd.DataFrame, measured: pd.DataFrame | None, law: Law | None) -> dict[Any, Any]:
