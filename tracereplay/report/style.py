@@ -269,14 +269,20 @@ def _apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
     return moved
 
 
+def last_seen(edges: Any) -> int:
+    """The last bin between ``edges`` that is at least half as wide as the widest: others are hardly seen."""
+    widths = np.diff(edges)
+    return int(np.flatnonzero(2 * widths >= widths.max())[-1])
+
+
 def step_ends(axes: Axes) -> list[End]:
     """Where the bands and lines over bins end that are drawn on ``axes``: a band in its middle."""
     ends = []
     for patch in axes.patches:
         if isinstance(patch, StepPatch):
             values, edges, baseline = patch.get_data()
-            filled = patch.get_fill()
-            middle = (values[-1] + np.asarray(baseline)[-1]) / 2 if filled else values[-1]
+            filled, last = patch.get_fill(), last_seen(edges)
+            middle = (values[last] + np.asarray(baseline)[last]) / 2 if filled else values[last]
             colour = patch.get_facecolor() if filled else patch.get_edgecolor()
             ends.append(End(str(patch.get_label()), to_hex(colour), float(edges[-1]), float(middle)))
     return ends

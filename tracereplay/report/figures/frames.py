@@ -34,7 +34,8 @@ def draw(data: pd.DataFrame) -> Figure:
     top = float(data.iloc[0].sum())
     axes.set_ylim(0, top)
     style.sizes(axes.yaxis, top)
-    free = style.End(FREE, style.GREY, data.index[-1], top - float(data[FREE].iloc[-1]) / 2)
+    last = style.last_seen([0, *data.index])
+    free = style.End(FREE, style.GREY, data.index[-1], top - float(data[FREE].iloc[last]) / 2)
     style.label_ends(axes, [*style.step_ends(axes), free])
     return figure
 
