@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-"""Called with how much is done, and how much there is in all: rows, unless said otherwise."""
+"""Called with how much is done, and how much there is in all (0: unknown): rows, unless said otherwise."""
 
 
 def part(progress: Progress | None, number: int, parts: int) -> Progress | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import closing
 from itertools import groupby, islice
 from pathlib import Path
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 from capture.programs import BASE, Row, build, filled, left_behind, recorded, running, verb
 
-from tracereplay.errors import CaptureError
+from tracereplay.errors import CaptureError, UsageError
 from tracereplay.trace import open_trace
-from tracereplay.trace.capture import Outcome, capture, lackey
+from tracereplay.trace.capture import Outcome, _ptrace, capture, lackey
 from tracereplay.trace.capture._interrupt import Interrupt
 from tracereplay.trace.capture._program import Program
 from tracereplay.trace.schema import Op
@@ -76,7 +77,7 @@ def test_time_counts_accesses(tmp_path):
     assert batch.time[first] == batch.time[first + 1] == batch.time[first + 2] - 1
     source = captured.metadata.source
     assert source["raw_accesses"] == batch.time[-1] + 1
-    assert (source["contents_changed_unexplained"], source["children"]) == (0, "not followed")
+    assert (source["contents_changed_unexplained"], source["children"]) == (0, "none seen")
     assert (captured.metadata.time_unit, captured.metadata.page_space) == ("accesses", "guest-virtual")
     assert {Op.READ, Op.WRITE, Op.FETCH} == {*batch.op.tolist()}
 
@@ -187,8 +188,8 @@ def test_a_recording_that_is_given_up(tmp_path):
     assert left_behind(program) == []
 
 
-def test_what_cannot_be_run_leaves_nothing(tmp_path):
-    """Neither a program that is not there, nor a file that is none."""
+def test_what_cannot_be_run_leaves_nothing(tmp_path, monkeypatch):
+    """Neither a program that is not there, nor a file that is none or may not be run; nor wrong words."""
     target = tmp_path / "t.parquet"
     with pytest.raises(CaptureError, match=r'^found no program "nosuch"; expected one on the PATH'):
         capture(["nosuch"], target)
@@ -199,6 +200,18 @@ def test_what_cannot_be_run_leaves_nothing(tmp_path):
     broken.chmod(0o755)
     with pytest.raises(CaptureError, match=r"before its first access; expected a program that Valgrind can"):
         capture([str(broken)], target)
+    broken.chmod(0o644)
+    with pytest.raises(CaptureError) as forbidden:
+        capture([str(broken)], target)
+    assert str(forbidden.value) == (
+        f'found "{broken}", which may not be executed; expected a program (chmod +x makes it one)'
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CaptureError, match=r"^found no program \"broken\"; .*; did you mean \./broken\?$"):
+        capture(["broken"], target)
+    for parameters in ({"interval": 0}, {"exact_above": -1}):
+        with pytest.raises(UsageError, match=r"^capture: .*found (0|\"?-1\"?); expected"):
+            capture(["true"], target, **parameters)
     assert {path.name for path in tmp_path.iterdir()} == {"broken"}
 
 
@@ -257,6 +270,22 @@ def test_the_list(tmp_path):
         out, _ = process.communicate(timeout=60)
     assert '"recorder": "lackey"' in out
     assert '"runs here": "yes"' in out
+
+
+def test_a_stopped_program_that_is_killed():
+    """It goes on to its end as another one does, though it is no longer in the stop that was seen."""
+    pid = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ)
+    _ptrace.seize(pid, _ptrace.TRACE_EXIT)
+    os.kill(pid, signal.SIGSTOP)
+    while (stop := _ptrace.wait(pid)) and stop.event != _ptrace.EVENT_STOP:
+        _ptrace.resume(stop)
+    os.kill(pid, signal.SIGKILL)
+    while "(sleep) t" not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.001)
+    _ptrace.resume(stop)
+    while (stop := _ptrace.wait(pid)) and stop.exit_code is None:
+        _ptrace.resume(stop)
+    assert stop.exit_code == -signal.SIGKILL
 
 
 def test_a_program_that_ends_before_it_can_be_traced():

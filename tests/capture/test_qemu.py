@@ -198,12 +198,16 @@ def test_a_whole_guest(tmp_path):
 
 @needs_system
 def test_guests_that_cannot_be_recorded(tmp_path):
-    """Memory that is not in a shared file is refused before anything runs."""
+    """Refused before anything runs: memory not in a shared file, and what the plugin does not see."""
     *private, _, memory = guest(tmp_path)
     for command in (private, [*private, "-object", memory.replace("share=on", "share=off")]):
         with pytest.raises(CaptureError) as refused:
             capture(command, tmp_path / "t.parquet", recorder="qemu")
         assert str(refused.value).startswith("found a guest whose memory is not in a shared file; expected ")
+    for unseen in (["-daemonize"], ["-accel", "kvm"], ["-machine", "q35,accel=kvm:tcg"], ["--enable-kvm"]):
+        with pytest.raises(CaptureError) as refused:
+            capture([*guest(tmp_path), *unseen], tmp_path / "t.parquet", recorder="qemu")
+        assert str(refused.value).startswith(f"found {unseen[-1]}: the plugin cannot see such a guest; ")
 
 
 @needs_user_mode
@@ -216,7 +220,7 @@ def test_refusals(tmp_path):
     cases = {
         "no-such-program": 'found no program "no-such-program"; expected one on the PATH, or its path',
         str(script): f"found {script}, which ended (exit code 1) before its first access; expected an x86-64 "
-        "program that QEMU can run",
+        "program (of a script: its interpreter) that QEMU can run",
     }
     for command, message in cases.items():
         with pytest.raises(CaptureError) as refused:
@@ -242,6 +246,10 @@ def test_the_plugin_is_compiled_once(tmp_path, monkeypatch):
     ):
         qemu._plugin()
     assert list((tmp_path / "tracereplay").iterdir()) == []
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(CaptureError, match=r"^found no place for .*Not a directory\); .*set XDG_CACHE_HOME"):
+        qemu._plugin()
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     plugin = qemu._plugin()

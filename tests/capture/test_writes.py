@@ -181,12 +181,13 @@ def test_how_it_ended(tmp_path, end, code):
 def test_ctrl_c(tmp_path, monkeypatch, before, grace, code):
     """The program ends, by force if it must; what was seen until then is a whole trace."""
     monkeypatch.setattr(writes, "_GRACE_NS", grace)
+    handler = signal.getsignal(signal.SIGINT)
     program = build(tmp_path, f"{before} fill(0, 1); kill(getppid(), SIGINT); pause_ms(60000);")
     captured, rows = recorded(tmp_path, "writes", program)
     assert (captured.exit_code, captured.interrupted) == (code, True)
     assert captured.metadata.source["interrupted"] is True
     assert rows == writes_of((0, filled(1)))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_no_orphans(tmp_path):

@@ -86,16 +86,20 @@ def _cell(value: Any) -> str:
 
 @contextlib.contextmanager
 def progress(
-    what: str, *, quiet: bool = False, unit: str = "rows"
+    what: str, *, quiet: bool = False, unit: str = "rows", shared: bool = False
 ) -> Iterator[Callable[[int, int], None] | None]:
-    """A callback (done, total): a bar on a terminal, a line every few seconds elsewhere, None when quiet."""
+    """A callback (done, total): a bar on a terminal, a line every few seconds elsewhere, None when quiet.
+
+    On a terminal that is ``shared`` with a program there are lines as well, as a bar would garble what it
+    writes, and none while it takes keys one by one, as an editor does.
+    """
     if quiet:
         yield None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and not shared:
         with _bar(what) as update:
             yield update
     else:
-        yield _lines(what, unit)
+        yield _lines(what, unit, shared)
 
 
 @contextlib.contextmanager
@@ -109,13 +113,24 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def _lines(what: str, unit: str) -> Callable[[int, int], None]:
+def _lines(what: str, unit: str, shared: bool) -> Callable[[int, int], None]:
     said = [time.monotonic()]
 
     def update(done: int, total: int) -> None:
         now = time.monotonic()
-        if now - said[0] >= _SECONDS_BETWEEN_LINES:
+        if now - said[0] >= _SECONDS_BETWEEN_LINES and not (shared and _keys_go_to_a_program()):
             said[0] = now
-            say(f"{what}: {done:,} of {total:,} {unit}")
+            of = f" of {total:,}" if total else ""
+            say(f"{what}: {done:,}{of} {unit}")
 
     return update
+
+
+def _keys_go_to_a_program() -> bool:
+    """Whether standard error is a terminal in which a program reads keys one by one, and draws."""
+    import termios
+
+    try:
+        return not termios.tcgetattr(2)[3] & termios.ICANON
+    except termios.error:
+        return False

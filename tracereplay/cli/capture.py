@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tracereplay.cli import EXIT_INTERRUPTED
-from tracereplay.cli._console import Force, Json, Quiet, print_catalog, print_json, say, warn
+from tracereplay.cli._console import Force, Json, Quiet, print_catalog, print_json, progress, say, warn
 from tracereplay.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
@@ -40,22 +40,22 @@ def capture(
     The program runs as ever, on this terminal: `tracereplay capture -o t.parquet -- sort file`. Ctrl-C and
     SIGTERM end it and what it forked, and keep what was recorded (exit code 130). Without a flag Valgrind
     records every access; `tracereplay capture --list` shows the recorders and which can run here. Several
-    captures, merged, are VMs on one host.
+    captures, merged, are VMs on one host. Processes that the program starts are not recorded.
 
     Parameters
     ----------
     command
-        The program and its arguments; put -- before them.
+        The program and its arguments; put -- before them: capture -o t.parquet -- sort file
     output
         Trace file to write.
     writes
         Record only which pages are written, and their contents, at native speed.
     qemu
-        Record under QEMU's emulation.
+        Record under QEMU's emulation: a program, or, where the command is qemu-system-x86_64, a whole guest.
     interval
-        From one look at the contents to the next: accesses such as 1M, with --writes a time such as 10ms.
+        From one look at the contents to the next: accesses (default 1M), with --writes a time (default 10ms).
     exact_above
-        Leave out accesses that no LRU memory of so many pages or more could miss.
+        Leave out accesses that no LRU memory of so many pages or more could miss; default with --qemu: 64.
     name
         Name of the VM; default: the program's.
     family
@@ -70,23 +70,32 @@ def capture(
         return 0
     if not command or output is None:
         raise UsageError("capture: expected -o FILE and a command, as in: capture -o t.parquet -- sort file")
-    if writes and qemu:
-        raise UsageError("capture: found --writes and --qemu; expected one of them")
-    if sys.stderr.isatty() and not (writes or qemu):
+    recorder = _chosen(writes, qemu, exact_above)
+    if sys.stderr.isatty() and recorder == "lackey":
         say("every access is recorded, thousands of times slower; Ctrl-C keeps what there is", quiet=quiet)
     given = {"interval": interval, "exact_above": exact_above}
-    found = home.capture(
-        command,
-        output,
-        recorder="writes" if writes else "qemu" if qemu else "lackey",
-        name=name,
-        family=family,
-        force=force,
-        **{key: value for key, value in given.items() if value is not None},
-    )
+    with progress("capture", quiet=quiet, unit="rows" if writes else "accesses", shared=True) as update:
+        found = home.capture(
+            command,
+            output,
+            recorder=recorder,
+            name=name,
+            family=family,
+            force=force,
+            progress=update,
+            **{key: value for key, value in given.items() if value is not None},
+        )
     if json:
         print_json(found.metadata.to_dict())
     return _told(found, command[0], output, quiet)
+
+
+def _chosen(writes: bool, qemu: bool, exact_above: str | None) -> str:
+    """The recorder that the flags name; UsageError for flags that exclude each other."""
+    if writes and (qemu or exact_above is not None):
+        other = "--qemu" if qemu else "--exact-above"
+        raise UsageError(f"capture: found --writes and {other}; expected one of them")
+    return "writes" if writes else "qemu" if qemu else "lackey"
 
 
 def _recorder(name: str) -> dict[str, Any]:
@@ -107,7 +116,8 @@ def _recorder(name: str) -> dict[str, Any]:
 
 
 def _told(found: Captured, program: str, output: Path, quiet: bool) -> int:
-    """Say what was recorded and how the program ended; the exit code for it."""
+    """Say what was recorded, what was not, and how the program ended; the exit code for it."""
+    warn(found.warnings)
     rows = f"{found.metadata.rows:,} rows"
     if found.interrupted:
         warn([f"interrupted: the {rows} recorded until then are kept in {output}"])

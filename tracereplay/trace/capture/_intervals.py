@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from tracereplay.errors import UsageError
 from tracereplay.trace.capture._contents import contents
 from tracereplay.trace.ids import Ids
 from tracereplay.trace.reduce import Kept, Reduction
@@ -17,6 +18,12 @@ CONTENT = (
 """What ``Intervals`` gives a row as content, as a trace's ``source`` says it."""
 
 _NO_ACCESSES = Kept(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.uint8))
+
+
+def at_least_one(name: str, value: int) -> None:
+    """UsageError for a recorder's parameter that is less."""
+    if value < 1:
+        raise UsageError(f"capture: {name}: found {value}; expected at least 1")
 
 
 class Everything:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from tracereplay.errors import CaptureError
 from tracereplay.trace.capture import _ptrace
-from tracereplay.trace.capture._family import signal_family
+from tracereplay.trace.capture._family import signal_family, started_others
 
 _EVENT_CLONE = 3
 _OPTIONS = 1 << _EVENT_CLONE | 1 << _ptrace.EVENT_EXEC | 1 << _ptrace.EVENT_EXIT | _ptrace.EXIT_KILL
@@ -22,7 +22,7 @@ class Program:
 
     Its threads run until ``attend`` has seen them all about to exit: then it is ``ending``, stopped a last
     time while its memory is still there.  Children that it forks are not traced, and run on when it ends by
-    itself; ``kill`` ends them, too.
+    itself; ``kill`` ends them, too.  ``started_others`` tells of them once it is ending.
     """
 
     def __init__(self, pid: int) -> None:
@@ -32,6 +32,7 @@ class Program:
         self.ending = False
         self.killed = False
         self.replaced = False
+        self.started_others = False
         self.memory: int | None = None
         self._threads: dict[int, _ptrace.Stop | None] = {pid: None}  # its stop, None while it runs
         self._leaving: set[int] = set()
@@ -95,6 +96,7 @@ class Program:
         if self.exit_code is not None:
             return
         self.killed = True
+        self.started_others |= started_others(self.pid)
         signal_family(self.pid, signal.SIGKILL)
         while self.exit_code is None:
             self.resume()
@@ -115,6 +117,7 @@ class Program:
             self.replaced = self.memory is not None  # the first one is Valgrind's own start
         elif stop.event == _ptrace.EVENT_EXIT:
             self._leaving.add(stop.thread)
+            self.started_others |= started_others(self.pid)
             self.ending = self._leaving >= self._threads.keys()
         if stopping or self.ending:
             self._threads[stop.thread] = stop

@@ -6,6 +6,7 @@ All calls for one program come from one thread, as the kernel demands.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 from contextlib import suppress
@@ -59,11 +60,15 @@ def wait(thread: int, *, block: bool = True) -> Stop | None:
 def resume(stop: Stop) -> None:
     """Let a thread go on: with the signal that it was about to get, and still stopped if a shell stopped it.
 
-    A thread that was killed meanwhile needs nothing.
+    A thread that was killed meanwhile needs nothing, or has its next stop to tell of.
     """
     with suppress(ProcessLookupError):
         if stop.event == EVENT_STOP and stop.signal in _JOB_CONTROL:
-            _call(_LISTEN, stop.thread)
+            try:
+                _call(_LISTEN, stop.thread)
+            except OSError as error:
+                if error.errno != errno.EIO:  # it is no longer in the stop that a shell's would be
+                    raise
         else:
             _call(_CONT, stop.thread, 0, 0 if stop.event else stop.signal)
 

@@ -30,7 +30,7 @@ from tracereplay.catalog import Accesses, Pages
 from tracereplay.errors import CaptureError
 from tracereplay.trace.capture import Outcome
 from tracereplay.trace.capture._interrupt import Interrupt
-from tracereplay.trace.capture._intervals import CONTENT, Everything, Intervals
+from tracereplay.trace.capture._intervals import CONTENT, Everything, Intervals, at_least_one
 from tracereplay.trace.capture._log import Log
 from tracereplay.trace.capture._program import Program
 from tracereplay.trace.reduce import Reduction
@@ -77,6 +77,7 @@ def record(
     is kept of one.  ``exact_above`` leaves out accesses that no LRU memory of so many pages could miss
     (``trace.reduce``); 0 keeps all.  CaptureError: it made no access.
     """
+    at_least_one("interval", interval)
     if exact_above:
         outcome.reduction = {"method": "sad", "exact_above": exact_above}
     kept = Reduction(exact_above) if exact_above else Everything()
@@ -84,10 +85,13 @@ def record(
     capacity = min(max(interval * _LINE_BYTES, _PIPE_BYTES[0]), _PIPE_BYTES[1])
     with _running(command, capacity) as (program, pipe):
         log = Log(pipe, kept)
-        yield from _rows(program, log, intervals, interrupt, interval)
+        for rows in _rows(program, log, intervals, interrupt, interval):
+            outcome.seen = log.accesses
+            yield rows
         outcome.interrupted = interrupt.asked
     outcome.exit_code = None if program.killed else program.exit_code
-    outcome.said.update(_fidelity(program, log, intervals, interval))
+    outcome.started_others, outcome.replaced = program.started_others, program.replaced
+    outcome.said.update(_fidelity(log, intervals, interval))
     if log.accesses == 0:
         if interrupt.asked:
             raise KeyboardInterrupt
@@ -149,9 +153,9 @@ def _running(command: Sequence[str], pipe_bytes: int) -> Iterator[tuple[Program,
         os.close(reading)
 
 
-def _fidelity(program: Program, log: Log, intervals: Intervals, interval: int) -> dict[str, Any]:
+def _fidelity(log: Log, intervals: Intervals, interval: int) -> dict[str, Any]:
     """What a reader of the trace should know of it."""
-    said: dict[str, Any] = {
+    return {
         "valgrind": _version(),
         "raw_accesses": log.accesses,
         "contents_every": f"{interval} accesses at least",
@@ -160,11 +164,7 @@ def _fidelity(program: Program, log: Log, intervals: Intervals, interval: int) -
         "contents_changed_unexplained": intervals.unexplained,
         "kernel_stores": "included, from Valgrind's lines of system calls",
         "threads": "in the order in which Valgrind ran them, one at a time",
-        "children": "not followed",
     }
-    if program.replaced:
-        said["ended_early"] = "the program replaced itself by exec; what followed was not recorded"
-    return said
 
 
 def _version() -> str:

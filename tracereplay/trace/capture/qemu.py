@@ -21,6 +21,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import select
 import shutil
@@ -36,11 +37,11 @@ import numpy as np
 import pyarrow as pa
 
 from tracereplay.catalog import Accesses, Pages
-from tracereplay.errors import CaptureError, UsageError
+from tracereplay.errors import CaptureError
 from tracereplay.trace.capture import Outcome, program_path
-from tracereplay.trace.capture._family import signal_family
+from tracereplay.trace.capture._family import signal_family, started_others
 from tracereplay.trace.capture._interrupt import Interrupt
-from tracereplay.trace.capture._intervals import CONTENT, Intervals
+from tracereplay.trace.capture._intervals import CONTENT, Intervals, at_least_one
 from tracereplay.trace.reduce import Reduction
 from tracereplay.units import format_bytes
 
@@ -54,6 +55,7 @@ _RECORD = np.dtype([("time", np.uint64), ("page_op", np.uint64)])
 _END = 255
 _GRACE_SECONDS = 2.0
 _LOOKS_SECONDS = 0.1  # how soon Ctrl-C is heard
+_UNSEEN = re.compile(r"--?(daemonize|enable-kvm)|(.*accel=)?kvm([:,].*)?")
 _LARGEST_GUEST = 2 << 30  # below it, a guest-physical address is an offset into the memory's file
 
 
@@ -85,9 +87,8 @@ def record(
     of one.  LRU faults are exact for memories of ``exact_above`` pages or more (``trace.reduce``).
     CaptureError: no such program or QEMU, or a guest whose memory cannot be read.
     """
-    for name, value in (("interval", interval), ("exact_above", exact_above)):
-        if value < 1:
-            raise UsageError(f"capture: {name}: found {value}; expected at least 1")
+    at_least_one("interval", interval)
+    at_least_one("exact_above", exact_above)
     ram = _guest_memory(command)
     outcome.page_space = "guest-physical" if ram else "guest-virtual"
     outcome.reduction = {"method": "sad", "exact_above": exact_above}
@@ -95,18 +96,22 @@ def record(
     with _running(command, ram, interval) as emulated:
         stream = _Stream(emulated, kept, interrupt)
         while stream.reaches_end_of_interval():
+            outcome.seen = stream.accesses
+            emulated.look_for_others()
             rows = intervals.close(emulated.memory(stream.elsewhere))
             emulated.go_on()
             yield rows
         yield intervals.close(None)
         outcome.exit_code, outcome.interrupted = stream.exit_code(), interrupt.asked
+        outcome.replaced, outcome.started_others = stream.replaced, emulated.started_others
     outcome.said.update(_fidelity(stream, intervals, interval))
     if not stream.accesses:
         if interrupt.asked:
             raise KeyboardInterrupt
         raise CaptureError(
             f"found {command[0]}, which ended (exit code {outcome.exit_code}) before its first access; "
-            f"expected {'a guest' if ram else 'an x86-64 program'} that QEMU can run"
+            f"expected {'a guest' if ram else 'an x86-64 program (of a script: its interpreter)'} that QEMU "
+            "can run"
         )
 
 
@@ -114,6 +119,11 @@ def _guest_memory(command: Sequence[str]) -> str | None:
     """The file that holds the memory of a whole guest; None where the command is a program."""
     if not os.path.basename(command[0]).startswith(_GUEST):
         return None
+    if unseen := next(filter(_UNSEEN.fullmatch, command), None):
+        raise CaptureError(
+            f"found {unseen}: the plugin cannot see such a guest; expected one that QEMU emulates in the "
+            "foreground (-accel tcg, no -daemonize)"
+        )
     for option in command:
         kind, *pairs = option.split(",")
         properties = dict(pair.partition("=")[::2] for pair in pairs)
@@ -131,6 +141,7 @@ class _Emulated:
     def __init__(self, process: subprocess.Popen[bytes], ram: str | None, pipe: int, go: int) -> None:
         self.process = process
         self.pipe = pipe
+        self.started_others = False
         self._ram = ram
         self._go = go
         self._memory: int | None = None
@@ -149,6 +160,10 @@ class _Emulated:
                 )
         return self._memory
 
+    def look_for_others(self) -> None:
+        """Note whether the program has started other processes; QEMU's own are nobody's concern."""
+        self.started_others |= self._ram is None and started_others(self.process.pid)
+
     def go_on(self) -> None:
         """Let the program go on after the end of an interval."""
         os.write(self._go, b"\0")
@@ -158,6 +173,7 @@ class _Emulated:
         now = time.monotonic()
         if self._kill_at is None:
             self._kill_at = now + _GRACE_SECONDS
+            self.look_for_others()
             self._signal(signal.SIGTERM)
         elif now >= self._kill_at:
             self._signal(signal.SIGKILL)
@@ -180,7 +196,7 @@ class _Stream:
 
     def __init__(self, emulated: _Emulated, kept: Reduction, interrupt: Interrupt) -> None:
         self.accesses = 0
-        self.elsewhere = False
+        self.elsewhere = self.replaced = False
         self._emulated = emulated
         self._kept = kept
         self._interrupt = interrupt
@@ -228,8 +244,10 @@ class _Stream:
         page = records["page_op"] >> np.uint64(8)
         self.accesses = int(records["time"][-1])
         if op[-1] == _END:
-            self.elsewhere = bool(page[-1])
+            self.elsewhere, self.replaced = (bool(page[-1] & np.uint64(bit)) for bit in (1, 2))
             count -= 1
+        else:
+            self.replaced = False
         self._kept.add(records["time"][:count].copy(), page[:count], op[:count])
 
 
@@ -276,10 +294,16 @@ def _guest(command: Sequence[str], plugin: str) -> list[str]:
 def _plugin() -> Path:
     """The compiled plugin, in the user's cache under a name that changes with its source."""
     source = _SOURCE.read_bytes()
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracereplay"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "tracereplay"
     plugin = home / f"qemu_plugin-{hashlib.sha256(source).hexdigest()[:12]}.so"
     if not plugin.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise CaptureError(
+                f"found no place for the compiled QEMU plugin ({home}: {problem.strerror}); expected a "
+                "directory that can be written to: set XDG_CACHE_HOME to one"
+            ) from None
         temporary = plugin.with_suffix(f".{secrets.token_hex(4)}.tmp")
         done = subprocess.run(
             [*_COMPILE, "-o", temporary, _SOURCE], capture_output=True, text=True, check=False
@@ -302,7 +326,6 @@ def _fidelity(stream: _Stream, intervals: Intervals, interval: int) -> dict[str,
         "fetches": "one for each execution of a translated block of instructions",
         "kernel_stores": "seen as changed contents only",
         "threads": "in the order in which QEMU ran them",
-        "children": "not followed",
     }
     if stream.elsewhere:
         said["content"] = "unknown: QEMU has put the program's memory at other addresses"

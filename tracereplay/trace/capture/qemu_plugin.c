@@ -6,7 +6,8 @@
  * Records go to the descriptor `out`.  Consecutive accesses to one page are one record, numbered as its
  * first.  About every `interval` accesses, and at the end, comes a record whose operation is END: then the
  * program stands still until a byte arrives on `go`, while the recorder looks at the contents of its pages.
- * The page of an END is 0, or 1 if QEMU has put the program's memory at other addresses than the program's.
+ * The page of an END has bits: 1 if QEMU has put the program's memory at other addresses than the program's,
+ * 2 if the program is about to become another one.
  *
  * The declarations are those of plugin interface version 1 (include/qemu/qemu-plugin.h of QEMU 7.2), as
  * distributions do not ship the header.  A QEMU that wants another version refuses to load this and says so.
@@ -129,11 +130,11 @@ static void access_page(uint64_t page, unsigned op)
     accesses++;
 }
 
-static void end_interval(void)
+static void end_interval(bool becomes_another)
 {
     char byte;
     end_run();
-    put(accesses, elsewhere, END);
+    put(accesses, elsewhere | becomes_another << 1, END);
     send_records();
     while (!off && read(go, &byte, 1) < 1)
         off = errno != EINTR;
@@ -185,7 +186,7 @@ static void on_block(unsigned cpu, void *page)
         return;
     pthread_mutex_lock(&lock);
     if (accesses >= due)
-        end_interval();
+        end_interval(false);
     access_page((uintptr_t)page, FETCH);
     pthread_mutex_unlock(&lock);
 }
@@ -250,9 +251,9 @@ static void on_syscall(plugin_id id, unsigned cpu, int64_t number, uint64_t a, u
     if (off)
         return;
     pthread_mutex_lock(&lock);
-    if (number == SYS_execve || number == SYS_execveat || number == SYS_kill || number == SYS_tkill ||
-        number == SYS_tgkill)
-        end_interval();
+    bool becomes_another = number == SYS_execve || number == SYS_execveat;
+    if (becomes_another || number == SYS_kill || number == SYS_tkill || number == SYS_tgkill)
+        end_interval(becomes_another);
     else
         send_records();
     pthread_mutex_unlock(&lock);
@@ -263,7 +264,7 @@ static void on_end(plugin_id id, void *data)
     (void)id, (void)data;
     pthread_mutex_lock(&lock);
     if (!off)
-        end_interval();
+        end_interval(false);
     pthread_mutex_unlock(&lock);
 }
 

@@ -27,7 +27,7 @@ from tracereplay.errors import CaptureError, UsageError
 from tracereplay.problems import problem
 from tracereplay.trace.capture import Outcome, _ptrace
 from tracereplay.trace.capture._contents import contents
-from tracereplay.trace.capture._family import signal_family
+from tracereplay.trace.capture._family import signal_family, started_others
 from tracereplay.trace.capture._interrupt import Interrupt
 from tracereplay.trace.capture._ptrace import Stop
 from tracereplay.trace.capture._userfault import WrittenPages, check_kernel
@@ -45,7 +45,6 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _FIDELITY = {
     "sees": "pages written in each interval and their contents after it; no reads, no order within",
     "threads": "all, stopped together; until the main thread ends",
-    "children": "not followed",
     "shared mappings": "a page counts as written when the program first gets it",
 }
 
@@ -83,7 +82,7 @@ def record(
     outcome.time_unit = "ns"
     outcome.said.update(_FIDELITY, interval_ns=interval)
     with _started(command) as pid:
-        recording = _Recording(pid, interval, interrupt)
+        recording = _Recording(pid, interval, interrupt, outcome)
         try:
             yield from recording.batches()
         finally:
@@ -95,8 +94,9 @@ def record(
 class _Recording:
     """One program from its first instruction to its end."""
 
-    def __init__(self, pid: int, interval: int, interrupt: Interrupt) -> None:
+    def __init__(self, pid: int, interval: int, interrupt: Interrupt, outcome: Outcome) -> None:
         self.exit_code: int | None = None
+        self._outcome = outcome
         self._pid = pid
         self._interval = interval
         self._interrupt = interrupt
@@ -114,6 +114,7 @@ class _Recording:
             if stop.event == _ptrace.EVENT_EXEC:
                 stop = self._enter()
             leaving = stop.event == _ptrace.EVENT_EXIT
+            self._outcome.started_others |= leaving and started_others(self._pid)
             others = [] if leaving else _held(self._pid)
             try:
                 yield from self._look()
@@ -164,6 +165,7 @@ class _Recording:
         if self._pages is None or not len(page := self._pages.take()):
             return
         content, known = contents(self._pages.memory, page)
+        self._outcome.seen += len(page)
         yield pa.record_batch(
             {
                 "time": np.full(len(page), self._ran, np.uint64),
