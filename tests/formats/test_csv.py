@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 
 import pyarrow as pa
 import pytest
@@ -48,6 +50,7 @@ CASES = {
         b"# time, object, size\n5, 9, 100\n",
         {"time": [0], "page": [9]},
     ),
+    "files put together": ("csv", b"op,page\nw,1\nop,page\nr,2\n\nop,page", {"op": [1, 0], "page": [1, 2]}),
     "quotes": ("csv", b'"page","note"\n"1","a,b"\n2,"c"\n', {"page": [1, 2]}),
     "tabs": ("csv:delimiter=tab", b"page\tcontent\n1\t5\n2\t\n", {"page": [1, 2], "content": [5, None]}),
     "semicolons": ("csv:delimiter=;", b"page;op\n1;w\n", {"page": [1], "op": [1]}),
@@ -162,6 +165,17 @@ def test_what_is_said_of_the_trace(tmp_path):
     assert rows == {"page": [1, 2, 3], "vm": [0, 1, 1], "time": [0, 1_500_000, 2_000_000]}
     assert metadata.time_unit == "ns"
     assert metadata.source["skipped"] == {"lines that begin with #": 2}
+
+
+def test_a_zip_archive_of_several_tables(tmp_path):
+    """Its members are one table if their headers are alike; those left out are counted."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in {"b.csv": "page,op\n3,w\n", "a.csv": "page,op\n1,r\n2,r"}.items():
+            archive.writestr(name, text)
+    metadata, rows = imported(tmp_path, "csv", packed.getvalue())
+    assert rows == {"page": [1, 2, 3], "op": [0, 0, 1]}
+    assert metadata.source["skipped"] == {"headers that come again": 1}
 
 
 NUMBER = "expected a whole number from 0 to 2^64 - 1, decimal or 0x…"

@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; intended errors print one message, no traceback."""
     from cyclopts import App, CycloptsError, Group
 
+    words = sys.argv[1:] if arguments is None else list(arguments)
     app = App(
         name="tracereplay",
         help="Replay page-access traces through guest paging, hypervisor paging, balloons and page sharing.",
@@ -81,11 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, (verb, summary) in enumerate(verbs.items()):
             file = f"{verb}_" if keyword.iskeyword(verb) else verb
             target = f"tracereplay.cli.{file}:{file}"
-            app.command(target, name=verb, help=summary, group=group, sort_key=number)
-    words = sys.argv[1:] if arguments is None else list(arguments)
+            # a verb's own help is its whole docstring, which is read only where it is asked for
+            said = None if verb in words[:1] else summary
+            app.command(target, name=verb, help=said, group=group, sort_key=number)
     try:
         code = app(_with_standard_input(words), exit_on_error=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where it was closed
+            sys.stdout.flush()
         return int(code or 0)
     except CycloptsError:
         return EXIT_USAGE  # cyclopts has printed what was wrong

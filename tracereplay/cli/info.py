@@ -131,7 +131,9 @@ def _time_text(found: dict[str, Any]) -> str:
 def _fidelity(source: dict[str, Any]) -> dict[str, str]:
     """What the recorder or importer says of how faithful the trace is."""
     said = {
-        key: source[key] for key in ("fidelity", "sees", "children", "columns left out") if source.get(key)
+        key.replace("_", " "): source[key]
+        for key in ("fidelity", "sees", "children", "ended_early", "columns left out")
+        if source.get(key)
     }
     if source.get("sampled"):
         said["sampled"] = "yes: the rows are a sample of what was accessed"

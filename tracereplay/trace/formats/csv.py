@@ -5,7 +5,8 @@
 are not kept.  Without a header the columns are called 1, 2, …  A delimiter is one character, or ``tab``;
 ``auto`` is the first of comma, semicolon and tab by which the header has the pages' column, else a comma.
 Numbers are decimal or 0x…; blanks around values do not count.  A record is one line.  Lines that begin with
-``comment`` are left out, but the header may stand in one.
+``comment`` are left out, but the header may stand in one; where it comes again, as in files that were put
+together, that line is left out, too.
 """
 
 from __future__ import annotations
@@ -96,11 +97,14 @@ def read(
     said = None if delimiter == _AUTO else _character(delimiter)
     for source in sources:
         form = _Form(said or _likely(source, columns.address or columns.page, comment), header, comment)
-        names: list[str] = []
+        top, names = "", list[str]()
         for lines in _blocks(source, form):
-            names = names or _names(lines, form, columns.address or columns.page, source)
-            records = [line for line in lines if not form.is_comment(line.text)]
-            findings.skip(f"lines that begin with {comment}", len(lines) - len(records))
+            if not names:
+                top, names = _names(lines, form, columns.address or columns.page, source)
+            uncommented = [line for line in lines if not form.is_comment(line.text)]
+            records = [line for line in uncommented if line.text != top]
+            findings.skip(f"lines that begin with {comment}", len(lines) - len(uncommented))
+            findings.skip("headers that come again", len(uncommented) - len(records))
             if records:
                 chosen = columns.among(names, source.name, findings)
                 table = _table(records, names, chosen, form, source)
@@ -152,8 +156,8 @@ def _refuse_returns(lines: list[_Line], source: Source) -> None:
             source.refuse_line(number, shown(text), "lines that end with \\n or \\r\\n")
 
 
-def _names(lines: list[_Line], form: _Form, key: str, source: Source) -> list[str]:
-    """The names of the columns, none if there are only comments; the header is taken out of ``lines``.
+def _names(lines: list[_Line], form: _Form, key: str, source: Source) -> tuple[str, list[str]]:
+    """The header, which is taken out of ``lines``, and its columns' names, none if there are only comments.
 
     It is the first line that is no comment, or a comment before that with a column ``key``.
     """
@@ -161,10 +165,10 @@ def _names(lines: list[_Line], form: _Form, key: str, source: Source) -> list[st
         fields = _fields(line, form, source)
         if form.header and (key in fields or not form.is_comment(line.text)):
             del lines[i]
-            return fields
+            return line.text, fields
         if not form.is_comment(line.text):
-            return [str(i) for i in range(1, len(fields) + 1)]
-    return []
+            return "", [str(i) for i in range(1, len(fields) + 1)]
+    return "", []
 
 
 def _fields(line: _Line, form: _Form, source: Source) -> list[str]:
