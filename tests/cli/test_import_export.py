@@ -29,6 +29,10 @@ SAID = {
     "a format": (["memsim", "log.txt"], "2 rows of 1 VM written to t.parquet\n"),
     "none": (["log.txt"], "read as memsim\n2 rows of 1 VM written to t.parquet\n"),
     "none, two files": (["log.txt", "more.txt"], "read as memsim\n4 rows of 1 VM written to t.parquet\n"),
+    "options between the words": (
+        ["memsim", "--name", "web", "log.txt", "--family", "linux", "more.txt"],
+        "4 rows of 1 VM written to t.parquet\n",
+    ),
     "auto": (["auto", "log.txt"], "read as memsim\n2 rows of 1 VM written to t.parquet\n"),
     "a file called like a format": (
         ["plain"],
@@ -67,7 +71,7 @@ REFUSED = {
         "import: expected a source and -o FILE, as in: import lackey log.gz -o t",
     ),
     "nothing": ([], 2, "import: expected a source and -o FILE"),
-    "prose": (["prose"], 3, "prose: the format cannot be told: its beginning is none that is known; name it"),
+    "prose": (["prose"], 3, "prose: the format cannot be told: its beginning, "),
     "a bad line": (
         ["memsim", "log.txt", "prose"],
         3,
@@ -128,6 +132,19 @@ def test_what_is_to_be_known_of_snapshots(command, here):
         "regions_touched: 1",
         "intervals: sample_us 5 ms; aggr_us 100,000",
     ]
+
+
+def test_info_tells_what_was_left_out(command, here):
+    """Counts by reason, as the import did; nothing where nothing was left out or no counts are said."""
+    (here / "log").write_bytes(b" L 1fff000770,8\nSYSCALL[1]\n" + b"==1== \n" * 1234)
+    for source in ("log", "log.txt"):
+        assert command("import", source, "-o", f"{source}.parquet", "-q").code == 0
+    line = "left out      1,234 lines of Valgrind itself; 1 lines of system calls"
+    assert line in map(str.rstrip, command("info", "log.parquet").out.splitlines())
+    tr.write_trace(here / "odd.parquet", {"page": [1]}, source={"skipped": ["x"]})
+    for trace in ("log.txt.parquet", "odd.parquet"):
+        done = command("info", trace)
+        assert (done.code, "left out" in done.out) == (0, False)
 
 
 def test_json_is_the_metadata(command, here):

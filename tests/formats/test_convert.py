@@ -201,11 +201,15 @@ def test_a_range_without_measure_is_refused():
 @pytest.mark.parametrize(
     ("format", "contents", "message"),
     [
-        ("lackey", [b" L 0,99999999999999\n"], "source0: found an access of 24414062499 pages (record 1); "),
         (
-            "lackey",
-            [b" L 0,1\n", b" L 0,1\n L 0,99999999999999\n"],
-            "source1: found an access of 24414062499 ",
+            "csv:address=at,size=n",
+            [b"at,n\n0,17179869184\n"],
+            "source0: found an access of 33554432 pages (record 1); ",
+        ),
+        (
+            "csv:address=at,size=n",
+            [b"at,n\n0,1\n", b"at,n\n0,1\n0,17179869184\n"],
+            "source1: found an access of 33554432 ",
         ),
         (
             "msr",
@@ -216,7 +220,7 @@ def test_a_range_without_measure_is_refused():
 )
 def test_what_no_line_is_to_blame_for_names_the_file(tmp_path, format, contents, message):
     """That which is being read: a range without measure, one VM too many."""
-    assert refused(tmp_path, format, *contents).startswith(message)
+    assert refused(tmp_path, format, *contents, page_size=512).startswith(message)
 
 
 @pytest.mark.parametrize("sizes", [[1] * 5, [3 << 20, 1, 1], [1, 1 << 20, 1 << 20, 5]])

@@ -167,15 +167,40 @@ def test_what_is_said_of_the_trace(tmp_path):
     assert metadata.source["skipped"] == {"lines that begin with #": 2}
 
 
-def test_a_zip_archive_of_several_tables(tmp_path):
-    """Its members are one table if their headers are alike; those left out are counted."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, text in {"b.csv": "page,op\n3,w\n", "a.csv": "page,op\n1,r\n2,r"}.items():
-            archive.writestr(name, text)
-    metadata, rows = imported(tmp_path, "csv", packed.getvalue())
-    assert rows == {"page": [1, 2, 3], "op": [0, 0, 1]}
+def archive(*members: bytes) -> bytes:
+    """A zip archive of a.csv, b.csv, …"""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as file:
+        for name, content in zip("abc", members, strict=False):
+            file.writestr(f"{name}.csv", content)
+    return sink.getvalue()
+
+
+def test_an_archive_of_tables(tmp_path):
+    """Is one table, whether each has the header, a byte order mark or an end of its last line."""
+    content = archive(b"page,op\n1,r\n2,w", b"\xef\xbb\xbfpage,op\r\n3,r\r\n", b"4,w\n")
+    metadata, rows = imported(tmp_path, "auto", content)
+    assert rows == {"page": [1, 2, 3, 4], "op": [0, 1, 0, 1]}
     assert metadata.source["skipped"] == {"headers that come again": 1}
+
+
+@pytest.mark.parametrize("header", ["op,page", "op,page,x", "page"])
+def test_an_archive_of_tables_that_differ(tmp_path, header):
+    """Names the member whose columns are others."""
+    message = refused(tmp_path, "csv", archive(b"page,op\n1,r", header.encode() + b"\n1,1\n"))
+    assert message == (
+        f'source0/b.csv:1: found "{header}"; expected "page,op", the header of the members before it, or a '
+        "record of its columns"
+    )
+
+
+def test_a_bad_record_of_an_archive(tmp_path):
+    """Is named by its member and the line there, also at its beginning where there is no header."""
+    message = refused(tmp_path, "csv", archive(b"page,op\n1,r", b"page,op\n2,r\n\nx,r\n"))
+    assert message.startswith('source0/b.csv:4: found "x" in column page; expected a whole number')
+    message = refused(tmp_path, "csv:header=false,page=1", archive(b"1", b"x\n"))
+    assert message.startswith('source0/b.csv:1: found "x" in column page; expected a whole number')
+    assert refused(tmp_path, "csv", archive(b"page\nx\n")).startswith('source0:2: found "x" in column page')
 
 
 NUMBER = "expected a whole number from 0 to 2^64 - 1, decimal or 0x…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import importlib
 import io
@@ -114,10 +115,68 @@ def test_a_pipe_that_has_a_path(tmp_path, pack):
     assert heard == []
 
 
+def test_an_archive_in_a_pipe(tmp_path):
+    """Is refused for what it is: it cannot be read forward."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[archive(a=b"1\n")])
+    writer.start()
+    with pytest.raises(TraceError, match="pipe: found a zip archive in a pipe; expected its file, as"):
+        import_trace("plain", tmp_path / "pipe", tmp_path / "t.parquet")
+    writer.join()
+
+
 def test_members_of_an_archive_end_their_lines(tmp_path):
     """A last line without an end is not glued to the next member's first; empty members add nothing."""
     members = {"a/": b"", "a/1": b"1\n2", "a/2": b"", "a/3": b"3\n", "b": b"4"}
     assert imported(tmp_path, "auto", archive(**members))[1] == {"page": [1, 2, 3, 4]}
+
+
+def test_litter_of_file_managers(tmp_path):
+    """In an archive is left out and told; the true member's lines are those of the file."""
+    mac = b"\0\5\x16\7\0\2\0\0Mac OS X"
+    members = {"t/1.txt": b"1\n2\n", "__MACOSX/t/._1.txt": mac, ".DS_Store": b"\0\0\0\1Bud1", "._t": mac}
+    metadata, rows = imported(tmp_path, "auto", archive(**members))
+    assert rows == {"page": [1, 2]}
+    assert metadata.source["members left out"] == [".DS_Store", "._t", "__MACOSX/t/._1.txt"]
+    (tmp_path / "imported.parquet").unlink()
+    assert refused(tmp_path, "plain", archive(**members | {"t/1.txt": b"x\n"})).startswith("source0:1: ")
+
+
+@pytest.mark.parametrize("name", ["plain", "msr"])
+def test_a_line_of_an_archive_has_the_number_of_its_member(tmp_path, name):
+    """Whoever reads the lines; members that lack the last line's end or have no lines count rightly."""
+    good = example(name).rstrip(b"\n")
+    for empty in (b"", b"\n"):
+        members = {"a/": b"", "a/1": good, "a/2": empty, "a/3": good + b"\n\n?\n", "b": good}
+        line = good.count(b"\n") + 3
+        assert refused(tmp_path, name, archive(**members)).startswith(f'source0/a/3:{line}: found "?"; ')
+
+
+def test_a_line_of_zero_bytes_has_the_number_of_its_member(tmp_path):
+    """Zero bytes are the end of text, not of lines."""
+    members = {"a": b"1\n", "b": b"2\n\0\n3\n", "c": b"4\n"}
+    assert refused(tmp_path, "plain", archive(**members)).startswith('source0/b:2: found "')
+
+
+TEXTS = tuple(name for name in NAMES if b"\0" not in example(name) and name not in ("damon", "parquet"))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_with_a_byte_order_mark(name, tmp_path):
+    """Is what it is without, in each member of an archive, too; UTF-16 is refused, and what to do is said."""
+    rows = imported(tmp_path, name, example(name))[1]
+    marked = codecs.BOM_UTF8 + example(name)
+    assert formats.matching(marked[:HEAD_BYTES]) == formats.matching(example(name)[:HEAD_BYTES])
+    assert imported(tmp_path, name, marked)[1] == rows
+    both = imported(tmp_path, name, archive(a=marked, b=marked))[1]["page"]
+    assert both == rows["page"] * 2
+    (tmp_path / "imported.parquet").unlink()
+    for format in (name, "auto"):
+        for kind in ("utf-16", "utf-16-be"):
+            content = ("\ufeff" * (kind == "utf-16-be") + example(name).decode()).encode(kind)
+            assert refused(tmp_path, format, content) == (
+                "source0: found text in UTF-16; expected UTF-8; convert it with iconv -f UTF-16 -t UTF-8"
+            )
 
 
 STREAMS = {name: compress for name, compress in COMPRESSED.items() if name != "zip"}
@@ -244,6 +303,27 @@ def surviving(rows: dict[str, list], carried: frozenset[str], vm: int | None) ->
     if "op" in found and "fetch" not in carried:
         found["op"] = [Op.READ if op == Op.FETCH else op for op in found["op"]]
     return found
+
+
+EMPTY = "source0: found an empty file; expected a trace"
+TWICE = "expected a trace, compressed once: decompress it"
+UNTOLD = {
+    b"": EMPTY,
+    b"\r\n \n": EMPTY,
+    archive(): EMPTY,
+    gzip.compress(b""): EMPTY,
+    gzip.compress(lzma.compress(b"1\n")): f"source0: found xz within what was decompressed; {TWICE}",
+    archive(a=gzip.compress(b"1\n")): f"source0: found gzip within what was decompressed; {TWICE}",
+    b"\nLD 0x1000\nST 0x2000\n": 'its beginning, "LD 0x1000", is none that is known; name it',
+    b"x" * 61: f'its beginning, "{"x" * 59}…", is none that is known; name it',
+    b"\x7fELF\n": "the format cannot be told: its beginning is none that is known; name it",
+}
+
+
+@pytest.mark.parametrize("content", UNTOLD)
+def test_what_is_said_of_files_of_no_format(tmp_path, content):
+    """Empty, compressed twice, or how they begin, where that can be shown."""
+    assert UNTOLD[content] in refused(tmp_path, "auto", content)
 
 
 def test_a_format_that_cannot_be_told(tmp_path):

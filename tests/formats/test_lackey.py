@@ -54,6 +54,7 @@ BAD = {
     b"I  00401000,2\n X 00401000,2\n": 'source0:2: found "X 00401000,2"; expected an access such as L 1fff',
     b" L 00401000\n": 'source0:1: found "L 00401000"; expected',
     b" L 00401000,\n": 'source0:1: found "L 00401000,"; expected',
+    b" L 0,1\n L 0,4194305\n": 'source0:2: found "L 0,4194305"; expected',
     b" L ,8\n": 'source0:1: found "L ,8"; expected',
     b" L 00401000,8 9\n": 'source0:1: found "L 00401000,8 9"; expected',
     b"L00401000,8\n": 'source0:1: found "L00401000,8"; expected',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -75,10 +76,25 @@ def test_physical_addresses(tmp_path):
     assert metadata.page_space == "guest-physical"
 
 
+def test_a_line_of_blanks_is_refused_at_once(tmp_path):
+    """However many there are: the time is not that of their square."""
+    begun = time.process_time()
+    message = refused(
+        tmp_path, "perf-script", EXAMPLE + b"ls 1/1 2.000001: page-faults: 10" + b" " * 200_000 + b"g"
+    )
+    assert message.startswith("source0:3: found ")
+    assert time.process_time() - begun < 5
+
+
 BAD = {
     EXAMPLE + b"ls 1/1 2.000000: page-faults: xyz\n": 'source0:3: found "ls 1/1 2.000000: page-faults: xyz"; '
-    "expected comm, pid/tid, time, event and address in hexadecimal, such as ls  6688/6688   2612.368131: "
-    "page-faults:     558f0a6d85c0 ffffffff817554ea",
+    "expected comm, pid/tid, time, event, address and instruction in hexadecimal, such as ls  6688/6688   "
+    "2612.368131: page-faults:     558f0a6d85c0 ffffffff817554ea; record with -d, then perf script -F "
+    "comm,pid,tid,time,event,addr,ip",
+    EXAMPLE + b"ls 7 2612.368157: 1 page-faults: ffffffff817554ea clear_user+0x1b ([kernel])\n": (
+        'source0:3: found "ls 7 2612.368157: 1 page-faults: ffffffff817554ea clear_user+0x1b ([kernel])"; '
+        "expected"
+    ),
     b"ls 1/1 2.0: page-faults: 10\n": 'source0:1: found "ls 1/1 2.0: page-faults: 10"; expected',
     b"2.000000: page-faults: 10\n": 'source0:1: found "2.000000: page-faults: 10"; expected',
     b"\tffffffff81 main (/bin/ls)\n": 'source0:1: found "ffffffff81 main (/bin/ls)"; expected',

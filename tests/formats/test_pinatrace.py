@@ -32,6 +32,7 @@ BAD = {
     b"0x1:\n": 'source0:1: found "0x1:"; expected',
     b"0x1: R 0x2 x\n": 'source0:1: found "0x1: R 0x2 x"; expected',
     b"0x1: R 0x2 8x\n": 'source0:1: found "0x1: R 0x2 8x"; expected',
+    b"0x1: R 0x2 4194305\n": 'source0:1: found "0x1: R 0x2 4194305"; expected',
     b": R 0x2\n": 'source0:1: found ": R 0x2"; expected',
 }
 

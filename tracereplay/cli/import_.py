@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,7 @@ _ALWAYS_SAID = {"tool", "version", "files", "parameters", "skipped"}
 
 
 def import_(
-    words: Annotated[list[str] | None, Parameter(name="[format] source", negative="")] = None,
-    /,
-    *,
+    *words: Annotated[str, Parameter(name="[format] source")],
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     page_size: str | None = None,
     name: str | None = None,
@@ -57,7 +56,7 @@ def import_(
     if listed:
         print_formats({name: formats.defaults(name) for name in formats.names()}, json)
         return
-    kind, sources = _split(words or [])
+    kind, sources = _split(words)
     if not sources or output is None:
         raise UsageError("import: expected a source and -o FILE, as in: import lackey log.gz -o t.parquet")
     try:
@@ -106,7 +105,7 @@ def _shown(fact: Any) -> str:
     return f"{fact:,}" if type(fact) is int else str(fact)
 
 
-def _split(words: list[str]) -> tuple[str, list[str]]:
+def _split(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The format and the sources.
 
     The first word is the format where it names one, or is no file, and sources follow; alone, it is one

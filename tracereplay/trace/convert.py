@@ -14,17 +14,20 @@ import pyarrow as pa
 from tracereplay import __version__
 from tracereplay.errors import OutputError, TraceError, UsageError
 from tracereplay.files import appearing, check_target
+from tracereplay.problems import shown
 from tracereplay.progress import Progress
 from tracereplay.trace import formats
 from tracereplay.trace.batch import Batch
 from tracereplay.trace.formats._records import Findings, tables
-from tracereplay.trace.formats._source import STANDARD_INPUT, Source
+from tracereplay.trace.formats._source import HEAD_BYTES, STANDARD_INPUT, Source, compression, first_lines
 from tracereplay.trace.reader import Trace, open_trace
 from tracereplay.trace.sample import sample_of
 from tracereplay.trace.schema import COLUMNS, Metadata, Op
 from tracereplay.trace.writer import MetadataFields, write_recorded
 
 DETECT = "auto"
+
+_SHOWN = 60
 
 Paths = str | os.PathLike[str]
 
@@ -68,6 +71,7 @@ def import_trace(
 
         def said() -> MetadataFields:
             names = findings.vms or (name or _stem(sources[0]),)
+            left_out = [member for source in sources for member in source.left_out]
             return {
                 "page_size": findings.page_size,
                 "time_unit": findings.time_unit,
@@ -80,6 +84,7 @@ def import_trace(
                     "parameters": given,
                     "skipped": dict(findings.skipped),
                     **findings.said,
+                    **({"members left out": left_out} if left_out else {}),
                 },
             }
 
@@ -136,11 +141,26 @@ def detect(source: Source) -> str:
     """The one format that the content of ``source`` can be; TraceError names those that are possible."""
     if source.name not in STANDARD_INPUT and Path(source.name).is_dir():
         raise TraceError("a directory; say which format it is", source.name)
-    found = formats.matching(source.head())
+    head = source.head()
+    found = formats.matching(head)
     if len(found) == 1:
         return found[0]
-    which = f"it could be {' or '.join(found)}" if found else "its beginning is none that is known"
+    which = f"it could be {' or '.join(found)}" if found else _unknown(source, head)
     raise TraceError(f"the format cannot be told: {which}; name it (tracereplay import --list)", source.name)
+
+
+def _unknown(source: Source, head: bytes) -> str:
+    """How a file begins that is of no format; TraceError where it could not be of any."""
+    if not head.strip() and len(head) < HEAD_BYTES:
+        source.refuse("an empty file", "a trace")
+    source.refuse_utf16(head)
+    if (kind := compression(head)) is not None:
+        source.refuse(f"{kind} within what was decompressed", "a trace, compressed once: decompress it")
+    line = b"".join(first_lines(head, 1)).decode("utf-8", "replace")
+    if not line or not line.isprintable() or "\ufffd" in line:
+        return "its beginning is none that is known"
+    said = line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    return f"its beginning, {shown(said)}, is none that is known"
 
 
 def export_trace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -11,6 +12,7 @@ import re
 import sys
 import zipfile
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,7 +35,11 @@ _MAGIC = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",  # without members
 }
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# beside the files that were packed: what file managers leave behind
+_LITTER = re.compile(r"(.*/)?(__MACOSX/.*|\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)")
 # RuntimeError: a zip archive that is encrypted, or compressed in a way that Python has not
 _BROKEN = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
 
@@ -42,10 +48,11 @@ class Source:
     """One file (``-`` is standard input), plain or compressed with gzip, bzip2, xz, zstd or zip.
 
     The compression is told by the file's first bytes, not by its name; the members of a zip archive
-    follow each other in name order as one file, with one header where there are headers.  Anything but a
-    regular file, such as a pipe, is read once, its beginning ahead.  ``progress(done, total)`` hears of bytes
-    of a regular file as it lies there; ``opened`` is whether anyone has begun to read.  Used in ``with``, it
-    closes its files at the end even if a reader was left in the middle.
+    follow each other in name order as one file, except for those that file managers leave there
+    (``left_out``).  Text is UTF-8, with a byte order mark or not.  Anything but a regular file, such as a
+    pipe, is read once, its beginning ahead.  ``progress(done, total)`` hears of bytes of a regular file as it
+    lies there; ``opened`` is whether anyone has begun to read.  Used in ``with``, it closes its files at the
+    end even if a reader was left in the middle.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class Source:
         self._file: IO[bytes] | None = None
         self._ahead: _Ahead | None = None
         self._files = ExitStack()
+        self._members: _Members | None = None
         self.opened = False
 
     def __enter__(self) -> Source:
@@ -67,6 +75,11 @@ class Source:
     def beside(self, path: str | os.PathLike[str]) -> Source:
         """A source over another file, such as one in the directory that this one names; closed with it."""
         return self._files.enter_context(Source(path, self._progress))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Members of the archive that are no part of what was packed; none before it is read."""
+        return () if self._members is None else self._members.left_out
 
     def head(self) -> bytes:
         """The first decompressed bytes, at most HEAD_BYTES; they are not used up."""
@@ -108,7 +121,10 @@ class Source:
     def whole_lines(self) -> Iterator[bytes]:
         """The decompressed text in blocks that end with a line's end, which the last line gets if need be."""
         rest = b""
-        for block in self.blocks():
+        for i, block in enumerate(self.blocks()):
+            if i == 0:
+                self.refuse_utf16(block)
+                block = block.removeprefix(codecs.BOM_UTF8)
             cut = block.rfind(b"\n") + 1
             if cut:
                 yield rest + block[:cut]
@@ -138,9 +154,23 @@ class Source:
                 at += len(block)
                 yield np.frombuffer(block, dtype)
 
+    def member(self, line: int) -> tuple[str, int]:
+        """The member of an archive of several that a line of all of them is in, and which of its lines it is.
+
+        Of other files, no name and the line itself.
+        """
+        return ("", line) if self._members is None else self._members.place(line)
+
     def refuse_line(self, line: int, found: str, expected: str) -> NoReturn:
         """TraceError for a line, counted from 1."""
-        raise TraceError(f"found {found}; expected {expected}", f"{self.name}:{line}")
+        member, number = self.member(line)
+        place = f"{self.name}/{member}" if member else self.name
+        raise TraceError(f"found {found}; expected {expected}", f"{place}:{number}")
+
+    def refuse_utf16(self, head: bytes) -> None:
+        """TraceError if text that begins with ``head`` is UTF-16."""
+        if head.startswith(_UTF16):
+            self.refuse("text in UTF-16", "UTF-8; convert it with iconv -f UTF-16 -t UTF-8")
 
     def refuse_byte(self, offset: int, found: str, expected: str) -> NoReturn:
         """TraceError for what stands at an offset of the decompressed bytes."""
@@ -166,8 +196,9 @@ class Source:
         return _Ahead(self.read(stream, HEAD_BYTES), stream)
 
     def _decompressed(self, file: IO[bytes]) -> IO[bytes]:
-        head = cast(io.BufferedReader, file).peek(6)
-        kind = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+        kind = compression(cast(io.BufferedReader, file).peek(6))
+        if kind == "zip" and not file.seekable():
+            self.refuse("a zip archive in a pipe", "its file, as its table of contents is at its end")
         try:
             if kind == "gzip":
                 return cast(IO[bytes], gzip.GzipFile(fileobj=file))
@@ -178,7 +209,8 @@ class Source:
             if kind == "zstd":
                 return cast(IO[bytes], pa.CompressedInputStream(file, "zstd"))
             if kind == "zip":
-                return cast(IO[bytes], _Members(zipfile.ZipFile(file)))
+                self._members = _Members(zipfile.ZipFile(file))
+                return cast(IO[bytes], self._members)
         except _BROKEN as problem:
             self._refuse_broken(problem)
         return file
@@ -233,33 +265,59 @@ class _Streams:
 class _Members:
     """The members of a zip archive one after the other, as one stream.
 
-    Of a text, which is told by its lack of zero bytes, each member ends a line.
+    Of a text, which is told by its lack of zero bytes, each member ends a line, and byte order marks go.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
+        names = sorted(name for name in archive.namelist() if not name.endswith("/"))
+        self.left_out = tuple(filter(_LITTER.fullmatch, names))
         self._archive = archive
-        self._names = iter(sorted(archive.namelist()))
-        self._member: IO[bytes] | None = None
+        self._names = [name for name in names if name not in self.left_out]
+        self._lines_before: list[int] = []
+        self._lines = 0
+        self._member: zipfile.ZipExtFile | None = None
         self._text = True
         self._within_line = False
 
     def read(self, size: int) -> bytes:
         while True:
             if self._member is not None and (part := self._member.read(size)):
-                self._text = self._text and b"\0" not in part
-                self._within_line = self._text and not part.endswith(b"\n")
-                return part
-            if (name := next(self._names, None)) is None:
+                return self._noted(part)
+            if (opened := len(self._lines_before)) == len(self._names):
                 return b""
-            self._member = self._archive.open(name)
             if self._within_line:
-                self._within_line = False
-                return b"\n"
+                return self._noted(b"\n")
+            self._lines_before.append(self._lines)
+            member = cast(zipfile.ZipExtFile, self._archive.open(self._names[opened]))
+            if opened and self._text and member.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):
+                member.read(len(codecs.BOM_UTF8))
+            self._member = member
+
+    def place(self, line: int) -> tuple[str, int]:
+        """The member that a line of the stream is in, if there are several, and which of its lines it is."""
+        if len(self._names) == 1:
+            return "", line
+        which = bisect_left(self._lines_before, line) - 1
+        return self._names[which], line - self._lines_before[which]
+
+    def _noted(self, part: bytes) -> bytes:
+        self._text = self._text and b"\0" not in part
+        self._within_line = self._text and not part.endswith(b"\n")
+        self._lines += part.count(b"\n")
+        return part
+
+
+def compression(head: bytes) -> str | None:
+    """What the bytes that begin with ``head`` are compressed with, as far as that is known."""
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def first_lines(head: bytes, count: int = 10) -> list[bytes]:
-    """The first lines of ``head`` that are not blank, at most ``count``, without one that may be cut."""
-    lines = head.split(b"\n")
+    """The first lines of ``head`` that are not blank, at most ``count``, without one that may be cut.
+
+    Nor with a byte order mark.
+    """
+    lines = head.removeprefix(codecs.BOM_UTF8).split(b"\n")
     whole = lines if len(head) < HEAD_BYTES else lines[:-1]
     return [line.strip() for line in whole if line.strip()][:count]
 

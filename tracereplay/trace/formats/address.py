@@ -17,7 +17,7 @@ from tracereplay.trace.formats._source import Source, all_match
 
 SAMPLE = "s 0x1fffff78 1"
 
-_LINE = re.compile(rb"[ls][ \t]+0x[0-9a-fA-F]{1,16}[ \t]+[0-9]{1,19}([ \t]+[0-9.]+){0,2}")
+_LINE = re.compile(rb"[ls][ \t]+0x[0-9a-fA-F]{1,16}[ \t]+[0-9]{1,20}([ \t]+[0-9.]+){0,2}")
 _L, _S = 108, 115
 _POINT, _NINE, _SLASH = 46, 57, 47
 

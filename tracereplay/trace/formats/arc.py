@@ -17,7 +17,7 @@ from tracereplay.trace.formats._source import Source, all_match
 
 SAMPLE = "37412 8 0 1"
 
-_LINE = re.compile(rb"[0-9]{1,19}([ \t]+[0-9]{1,19}){3}")
+_LINE = re.compile(rb"[0-9]{1,20}([ \t]+[0-9]{1,20}){3}")
 
 
 def looks_like(head: bytes) -> bool:

@@ -11,10 +11,8 @@ together, that line is left out, too.
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import IO, NamedTuple, NoReturn
 
 import pyarrow as pa
@@ -67,6 +65,25 @@ class _Line(NamedTuple):
     text: str
 
 
+class _Records(NamedTuple):
+    """Some of the lines below a header, none of which is one."""
+
+    source: Source
+    header: str
+    lines: list[_Line]
+
+    def refuse(self, row: int, found: str, expected: str) -> NoReturn:
+        """TraceError for one of the lines; the first one of an archive's member may be another header."""
+        number, text = self.lines[row]
+        member, of_member = self.source.member(number)
+        if self.header and member and of_member == 1:
+            found = shown(text)
+            expected = (
+                f"{shown(self.header)}, the header of the members before it, or a record of its columns"
+            )
+        self.source.refuse_line(number, found, expected)
+
+
 def looks_like(head: bytes) -> bool:
     """Whether the first line is a header with a column ``page``, such as ``write`` makes, and with others."""
     header = next(iter(_first_lines(head)), "")
@@ -74,7 +91,7 @@ def looks_like(head: bytes) -> bool:
 
 
 def _first_lines(head: bytes) -> list[str]:
-    return [line.decode("utf-8", "replace") for line in first_lines(head.removeprefix(codecs.BOM_UTF8))]
+    return [line.decode("utf-8", "replace") for line in first_lines(head)]
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -102,13 +119,12 @@ def read(
             if not names:
                 top, names = _names(lines, form, columns.address or columns.page, source)
             uncommented = [line for line in lines if not form.is_comment(line.text)]
-            records = [line for line in uncommented if line.text != top]
+            records = _Records(source, top, [line for line in uncommented if line.text != top])
             findings.skip(f"lines that begin with {comment}", len(lines) - len(uncommented))
-            findings.skip("headers that come again", len(uncommented) - len(records))
-            if records:
+            findings.skip("headers that come again", len(uncommented) - len(records.lines))
+            if records.lines:
                 chosen = columns.among(names, source.name, findings)
-                table = _table(records, names, chosen, form, source)
-                yield columns.records(table, findings, partial(_refuse, source, records))
+                yield columns.records(_table(records, names, chosen, form), findings, records.refuse)
 
 
 def write(batches: Iterable[Batch], sink: IO[bytes], metadata: Metadata, *, delimiter: Text = ",") -> None:
@@ -139,7 +155,7 @@ def _blocks(source: Source, form: _Form) -> Iterator[list[_Line]]:
     """The lines that are not blank, some at a time."""
     before = 0
     for block in whole_lines(source):
-        text = block.tobytes().decode("utf-8" if before else "utf-8-sig", "replace")
+        text = block.tobytes().decode("utf-8", "replace")
         lines = text.split("\n")[:-1]
         numbered = enumerate(lines, before + 1)
         before += len(lines)
@@ -181,11 +197,10 @@ def _fields(line: _Line, form: _Form, source: Source) -> list[str]:
         source.refuse_line(line.number, shown(line.text), f"a record on one line; {problem}")
 
 
-def _table(
-    lines: list[_Line], names: list[str], chosen: dict[str, str], form: _Form, source: Source
-) -> pa.Table:
+def _table(records: _Records, names: list[str], chosen: dict[str, str], form: _Form) -> pa.Table:
     """The columns ``chosen`` (ours → theirs) under our names, as texts without blanks around them."""
     numbers = {ours: str(names.index(theirs)) for ours, theirs in chosen.items()}
+    lines = records.lines
     text = "\n".join(line.text for line in lines).encode()
     bad: list[arrow_csv.InvalidRow] = []
 
@@ -208,14 +223,10 @@ def _table(
     whole = table.num_rows + len(bad) == len(lines)
     for line in lines[-1:] if whole else lines:
         if '"' in line.text:
-            _fields(line, form, source)
+            _fields(line, form, records.source)
     if bad:
-        line = lines[bad[0].number - 1]
-        found = f"{bad[0].actual_columns} fields: {shown(line.text)}"
-        source.refuse_line(line.number, found, f"{len(names)}: {', '.join(names)}")
+        row = bad[0].number - 1
+        found = f"{bad[0].actual_columns} fields: {shown(lines[row].text)}"
+        records.refuse(row, found, f"{len(names)}: {', '.join(names)}")
     texts = [pc.ascii_trim_whitespace(table.column(number)) for number in numbers.values()]
     return pa.table(texts, list(numbers))
-
-
-def _refuse(source: Source, lines: list[_Line], row: int, found: str, expected: str) -> NoReturn:
-    source.refuse_line(lines[row].number, found, expected)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracereplay.trace.formats import _lines
 from tracereplay.trace.formats._lines import BAD, SKIP, blanks, decimal, hexadecimal
-from tracereplay.trace.formats._records import Findings, Records
+from tracereplay.trace.formats._records import MOST_PAGES, Findings, Records
 from tracereplay.trace.formats._source import Source, first_lines
 from tracereplay.trace.schema import Op
 
@@ -57,7 +57,10 @@ def line(text, i, stop, rows, n):
 
 
 def access(text, i, stop, rows, n):
-    """``I  0401ab70,3``, `` L 1fff000770,8``, `` S …`` or `` M …``: address in hexadecimal, size in bytes."""
+    """``I  0401ab70,3``, `` L 1fff000770,8``, `` S …`` or `` M …``: address in hexadecimal, size in bytes.
+
+    A size beyond ``MOST_PAGES`` is none of an access, and would not do whatever the pages.
+    """
     letter = text[i]
     if letter == _I:
         op = _FETCH
@@ -72,7 +75,7 @@ def access(text, i, stop, rows, n):
     if first == i + 1 or comma in (first, stop) or text[comma] != _COMMA:
         return BAD
     size, end = decimal(text, comma + 1, stop)
-    if end != stop or end == comma + 1:
+    if end != stop or end == comma + 1 or size > np.uint64(MOST_PAGES):
         return BAD
     rows.address[n] = address
     rows.size[n] = size

@@ -26,11 +26,13 @@ _FAULTS = "page faults, not accesses: first touches"
 _SAMPLES = "samples of the accesses"
 
 _PREFIX = (
-    r"[ \t]*(\S.*?)[ \t]+(\d{1,10})(?:/(\d{1,10}))?[ \t]+(?:\[\d+\][ \t]+)?"  # comm pid/tid [cpu]
+    r"[ \t]*+(\S++(?:[ \t]++\S++)*?)[ \t]++"  # comm, which may hold blanks
+    r"(\d{1,10})(?:/(\d{1,10}))?[ \t]+(?:\[\d+\][ \t]+)?"  # pid/tid [cpu]
     r"(\d{1,10})\.(\d{9}|\d{6}):[ \t]+(?:\d+[ \t]+)?"  # time: period
 )
 _EVENT = r"(\S*(?:fault|load|store)\S*):[ \t]+"
-_VIRTUAL = r"([0-9a-f]{1,16})(?:[ \t].*)?"
+# alone, or before that of the instruction; one before the name of a function is the instruction's
+_VIRTUAL = r"([0-9a-f]{1,16})(?:[ \t]+|[ \t](?:.*?[ \t])??[0-9a-f]{1,16}(?:[ \t].*)?)?"
 _PHYSICAL = r"[0-9a-f]{1,16}[ \t](?:.*[ \t])?([0-9a-f]{1,16})[ \t]*"
 _OTHER = r"(?!\S*(?:fault|load|store))(\S+):.*"
 _NOT_A_SAMPLE = r"[ \t]*(#).*"
@@ -77,6 +79,9 @@ def read(sources: Sequence[Source], findings: Findings, *, physical: Flag = Fals
         return time, processes[pid], int(address, 16), "store" in event
 
     form = _PREFIX + f"(?:{_EVENT}{_PHYSICAL if physical else _VIRTUAL}|{_OTHER})|{_NOT_A_SAMPLE}"
-    expected = f"comm, pid/tid, time, event and address in hexadecimal, such as {SAMPLE}"
+    expected = (
+        f"comm, pid/tid, time, event, address and instruction in hexadecimal, such as {SAMPLE}; "
+        "record with -d, then perf script -F comm,pid,tid,time,event,addr,ip"
+    )
     columns = ("time", "vm", "address", "op")
     yield from _matches.records(sources, re.compile(form), record, columns, expected)

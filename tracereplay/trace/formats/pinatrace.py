@@ -13,7 +13,7 @@ import numpy as np
 
 from tracereplay.trace.formats import _lines
 from tracereplay.trace.formats._lines import BAD, SKIP, blanks, decimal, hexadecimal
-from tracereplay.trace.formats._records import Findings, Records
+from tracereplay.trace.formats._records import MOST_PAGES, Findings, Records
 from tracereplay.trace.formats._source import Source, all_match
 
 SAMPLE = "0x7f1e0a3c2b14: W 0x7ffc5d3e1a88"
@@ -52,6 +52,8 @@ def line(text, i, stop, rows, n):
         digits = blanks(text, end, stop)
         size, after = decimal(text, digits, stop)
         if digits == end or after == digits or (after < stop and blanks(text, after, stop) == after):
+            return BAD
+        if size > np.uint64(MOST_PAGES):
             return BAD
     rows.address[n] = address
     rows.size[n] = size
