@@ -135,6 +135,9 @@ def _fidelity(source: dict[str, Any]) -> dict[str, str]:
         for key in ("fidelity", "sees", "children", "ended_early", "columns left out")
         if source.get(key)
     }
+    if isinstance(skipped := source.get("skipped"), dict) and skipped:
+        counts = ((why, f"{n:,}" if isinstance(n, int) else n) for why, n in skipped.items())
+        said["left out"] = "; ".join(f"{n} {why}" for why, n in counts)
     if source.get("sampled"):
         said["sampled"] = "yes: the rows are a sample of what was accessed"
     if source.get("interrupted"):
