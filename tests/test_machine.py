@@ -324,6 +324,10 @@ WARNED = [
      'vm.*.balloon: sizes for times after the last tick, 100000000000 ns into the run, are never reached: "vm0"'),
     ({"tick": 1}, {"a": ONE}, "tick: an interval of 1 ns makes 100G ticks in this run and takes long; in a trace with a "
      'clock write it with its unit, such as "1s"'),
+    ({"sharing": {"mode": "esx", "rate": 0}}, {"a": ONE},
+     "sharing.rate: 0 pages are scanned at a tick, so that no page is ever shared"),
+    ({"balloon": {**STATIC, "rate": 0}, "vm": [{"trace": "a", "balloon": 3}]}, {"a": ONE},
+     "balloon.rate: 0 pages a tick, so that no balloon ever differs from its size at the start"),
     ({"sharing": {"zero_only": True, "use_zero_pages": True}, "allocation": {"idle_tax": 0}}, {"a": ONE},
      "sharing.zero_only, sharing.use_zero_pages, allocation: without effect in this scenario"),
 ]  # fmt: skip
@@ -353,6 +357,7 @@ def test_what_would_mislead_is_warned_of(said, traces, message):
         ),
         ({"vm": [{"trace": "a", "memory": "200%"}]}, {"a": PHYSICAL}),
         ({"tick": 0}, {"a": ONE}),
+        ({"sharing": {"mode": "ideal", "rate": 0}, "balloon": {"rate": 0}}, {"a": ONE}),
         ({"allocation": {"idle_tax": "75%"}, "vm": [{"trace": "a", "shares": 1000, "min": 0}]}, {"a": ONE}),
     ],
 )

@@ -121,6 +121,9 @@ def test_traces_and_vms_must_belong_together():
         tr.replay(SMALL, {"a": {"page": PAGES}, "b": {"page": PAGES}})
     with pytest.raises(TraceError, match="a: no such file; check the path"):
         tr.replay(SMALL)
+    two = r"^no1: no such file; check the path\nno2: no such file; check the path$"
+    with pytest.raises(TraceError, match=two):
+        tr.replay({"vm": [{"trace": "no1"}, {"trace": "a"}, {"trace": "no2"}]}, {"a": {"page": PAGES}})
     with pytest.raises(ScenarioError, match="vm: found no VM and no trace"):
         tr.replay({})
 

@@ -149,6 +149,12 @@ def check_unused(said: Scenario, notes: Notes) -> None:
         idle += [f"sharing.{key}" for key in ("zero_only", "share_before_swap") if getattr(sharing, key)]
     if sharing.use_zero_pages and sharing.mode != "ksm":
         idle.append("sharing.use_zero_pages")
+    if sharing.rate == 0 and sharing.mode not in ("none", "ideal"):
+        notes.warnings.append("sharing.rate: 0 pages are scanned at a tick, so that no page is ever shared")
+    if said.balloon.rate == 0 and said.balloon.controller != "none":
+        notes.warnings.append(
+            "balloon.rate: 0 pages a tick, so that no balloon ever differs from its size at the start"
+        )
     if said.balloon.controller in ("none", "static"):
         idle += [key for key in ("sample", "allocation") if getattr(said, key) != type(getattr(said, key))()]
         idle += [f"vm.*.{key}" for key in ("shares", "min") if any(_is_changed(vm, key) for vm in said.vm)]

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from tracereplay.provenance import Provenance
 
 FORMAT = 1
-_MOST_ROWS = 60
-"""VMs that a notebook shows."""
 
 
 class Sample(NamedTuple):
@@ -190,12 +187,11 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The VMs' table of the report, and the warnings."""
-        from tracereplay.report.markup import shown
+        from tracereplay.report.markup import notebook
         from tracereplay.report.names import vm_table
 
         table, _ = vm_table(self, "tracereplay")
-        notes = "".join(f"<p>{escape(w, quote=False)}</p>" for w in self.warnings)
-        return f"{table.map(shown).to_html(max_rows=_MOST_ROWS)}{notes}"
+        return notebook([table], self.warnings)
 
     def __repr__(self) -> str:
         host, guest = self.totals["host_major_faults"], self.totals["guest_major_faults"]
@@ -309,7 +305,9 @@ def _refuse(path: Path, why: str | None) -> None:
 def time_by_cause(vms: pd.DataFrame, costs: Mapping[str, Any]) -> pd.DataFrame:
     """Estimated time per VM and kind of event in ns: each count times its cost (model §8).
 
-    A file fill counts as the guest minor fault that it is: its bytes are taken to be in the page cache.
+    Accesses are rows: what a reduction has left out are hits of its most recent pages, next to which a row
+    costs much.  A file fill counts as the guest minor fault that it is: its bytes are taken to be in the
+    page cache.
     """
     cost_of = {
         "accesses": "access",

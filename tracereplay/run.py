@@ -15,7 +15,7 @@ from tracereplay.analysis.next_use import NextUses
 from tracereplay.core.counters import COUNTER_NAMES
 from tracereplay.core.invariants import LAWS
 from tracereplay.core.simulator import Simulator
-from tracereplay.errors import ScenarioError
+from tracereplay.errors import ScenarioError, TraceError
 from tracereplay.machine import Machine, resolve
 from tracereplay.progress import Progress
 from tracereplay.provenance import Provenance, Stopwatch
@@ -58,9 +58,22 @@ def replay(
 
 
 def open_traces(said: Scenario, given: Mapping[str, Any] | None) -> dict[str, Trace]:
-    """Open every trace that the scenario's VMs name; without VMs, every trace given."""
+    """Open every trace that the scenario's VMs name; without VMs, every trace given.
+
+    TraceError tells of all that cannot be opened.
+    """
     given = given or {}
-    return {name: open_trace(given.get(name, name)) for name in trace_names(said, given)}
+    opened, problems = {}, []
+    for name in trace_names(said, given):
+        try:
+            opened[name] = open_trace(given.get(name, name))
+        except TraceError as error:
+            problems.append(error)
+    if len(problems) > 1:
+        raise TraceError("\n".join(map(str, problems)))
+    if problems:
+        raise problems[0]
+    return opened
 
 
 def trace_names(said: Scenario, given: Mapping[str, Any]) -> list[str]:

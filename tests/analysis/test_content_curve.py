@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -371,3 +373,17 @@ def test_vms_of_one_name():
     found = tr.content_curves(rows)
     assert len(set(found.vms)) == len(found.pages) == 2
     assert len(found.contents) == 3
+
+
+def test_a_notebook_shows_footprints_misses_and_warnings():
+    """Numbers as text, what no memory does as a dash; the repr is one line."""
+    A, B, C = 7, 8, 9
+    found = tr.content_curves(table([(0, 1, WRITE, A), (0, 2, WRITE, B), (1, 1, WRITE, A), (1, 2, WRITE, C)]))
+    assert repr(found) == "<ContentCurves: 2 VMs, 4 pages, 3 contents>"
+    html = replace(found, warnings=("<odd>",))._repr_html_()
+    of_all = html.partition("<th>vm0, vm1</th>")[2].partition("</tr>")[0]
+    assert re.findall("<td>(.*?)</td>", of_all) == ["4", "4", "3", "1"]
+    misses = found.table()
+    last = re.findall("<td>(.*?)</td>", html.partition(f"<th>{misses['size_pages'].iloc[-1]}</th>")[2])
+    assert [int(cell) for cell in last] == misses.iloc[-1, 1:].tolist()
+    assert html.endswith("<p>&lt;odd&gt;</p>")

@@ -237,6 +237,20 @@ def test_reduced_traces():
     assert "exact for memories of 64 pages or more" in warning
 
 
+def test_pages_taken_for_empty():
+    """Much of what the smallest guest does: said once, as of its replay; with contents there is none."""
+    rows = {"page": [*range(60)] * 5}
+    said = tr.double_paging_surface(rows, [30, 40, 60], [20]).attrs["warnings"]
+    run = tr.replay(
+        {"host": {"memory": 20, "policy": "lru"}, "vm": [{"trace": "a", "memory": 30}]}, {"a": rows}
+    )
+    assert said == [f"a guest of 30 pages: {run.warnings[0]}"]
+    assert said[0].startswith("a guest of 30 pages: VM vm0: at least 240 of 300 guest faults")
+    assert tr.double_paging_surface(rows, [60], [20]).attrs["warnings"] == []
+    known = {**rows, "content": [7] * 300}
+    assert tr.double_paging_surface(known, [30], [20]).attrs["warnings"] == []
+
+
 def test_samples():
     """What is said speaks of their rows."""
     sample = tr.sample_trace({"page": list(range(100)) * 2}, "50%").read_all()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def test_against_other_analyses(name):
     found = tr.stat(trace, jobs=2)
     (vm,) = found.vms.values()
     assert vm.mix.pages == trace.footprints()[0] == vm.timeline["footprint"].iloc[-1]
-    curve = tr.mrc(trace).set_index("size_pages")["miss_ratio"]
+    curve = tr.mrc(trace).set_index("size_pages")["misses"] / vm.mix.accesses
     enough = [(share, size) for share, size in vm.distances.memory.items() if size is not None and size > 64]
     assert enough
     for share, size in enough:
@@ -164,3 +165,32 @@ def test_times_that_are_too_large():
         "<table>: column time: found 9223372036854775808; expected less than 9223372036854775807; "
         "count from 0"
     )
+
+
+def test_the_table_by_hand():
+    """Counts are integers, what has no number is missing; a notebook shows it as text, with warnings."""
+    found = replace(tr.stat(ROWS), warnings=("<odd>",))
+    expected = pd.DataFrame(
+        {
+            "accesses": [4, 0, 1],
+            "write_share": [0.25, 0, 0],
+            "pages": [2, 0, 1],
+            "pages_written": [1, 0, 0],
+            "touches_per_page": [2.0, 0, 1],
+            "alpha": [np.nan] * 3,
+            "median_distance": [1, None, None],
+            "hit_90_percent": [None] * 3,
+            "mean_working_set": [4 / 20, 0, 1 / 20],  # windows of one access, 20 from time 10 to 29
+            "largest_working_set": [2, 0, 1],
+            "phases": [3, 1, 1],
+        },
+        index=pd.Index(["vm0", "vm1", "vm2"], name="vm"),
+    )
+    counts = ["accesses", "pages", "pages_written", "median_distance", "hit_90_percent"]
+    counts += ["largest_working_set", "phases"]
+    pd.testing.assert_frame_equal(found.table(), expected.astype(dict.fromkeys(counts, "Int64")))
+    html = found._repr_html_()
+    cells = re.findall("<td>(.*?)</td>", html.partition("<th>vm0</th>")[2].partition("</tr>")[0])
+    assert cells == ["4", "0.25", "2", "1", "2", "–", "1", "–", "0.2", "2", "3"]
+    assert html.endswith("<p>&lt;odd&gt;</p>")
+    assert repr(found) == "<Statistics: 3 VMs, 5 accesses>"

@@ -27,7 +27,12 @@ def test_table_files_and_picture(command, files):
     warning, *said = done.err.splitlines()
     assert warning.startswith("warning: ")
     assert "a reduced trace" in warning
-    assert said == ["curves written to t.parquet", "picture written to t.svg"]
+    assert said[:2] == ["curves written to t.parquet", "picture written to t.svg"]
+    most, least = tr.mrc(SORT, sizes=[64, 215])["misses"]
+    assert said[2:] == [
+        f"sort under lru: of the {most - least:,} misses that more memory than 256 KiB saves, 860 KiB saves "
+        "90%; more than 860 KiB saves no more"
+    ]
     expected = tr.mrc(str(SORT), "lru,opt", sizes="64,50%")
     pd.testing.assert_frame_equal(pd.read_parquet("t.parquet"), expected)
     assert files() == {"t.parquet", "t.svg"}
@@ -38,7 +43,7 @@ def test_table_files_and_picture(command, files):
 
 
 def ratios(size: int) -> list[str]:
-    return [f"{ratio:.4f}" for ratio in tr.mrc(SORT, "lru,opt", sizes=size)["miss_ratio"]]
+    return [f"{10**6 * ratio:.1f}" for ratio in tr.mrc(SORT, "lru,opt", sizes=size)["miss_ratio"]]
 
 
 def test_json(command):
@@ -58,6 +63,7 @@ def test_json(command):
         (["--sizes", "0"], 2, 'sizes: found "0"; expected at least one page'),
         (["--vm", "other"], 2, 'vm: found "other"; expected an index below 1, or one of "gzip"'),
         (["--jobs", "0"], 2, "jobs: found 0; expected 1 or more"),
+        (["--seed", "-1"], 2, "seed: found -1; expected 0 to 2^64 - 1"),
     ],
 )
 def test_words_that_do_not_fit(command, files, words, code, message):

@@ -14,7 +14,7 @@ from tracereplay.trace import Metadata, VMInfo
 from tracereplay.trace.schema import METADATA_KEY
 
 GZIP, SORT = trace_path("gzip"), trace_path("sort")
-KEPT = "warning: of a reduced trace, miss ratios are of the accesses kept\n"
+KEPT = "warning: of a reduced trace, miss ratios are of all accesses, those left out included\n"
 
 
 def test_partition_prints_the_table(command, files):
@@ -28,7 +28,7 @@ def test_partition_prints_the_table(command, files):
             row.vm,
             str(row.pages),
             str(row.misses),
-            f"{row.miss_ratio:.4f}",
+            f"{row.miss_ratio:.3g}",
             str(row.pages_proportional),
             str(row.misses_proportional),
         ]

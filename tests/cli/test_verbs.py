@@ -101,8 +101,8 @@ def test_settings_of_one_vm(command):
     assert [vm["policy"] for vm in found["scenario"]["vms"]] == ["lru", "lru", "clock"]
     refused = command(*where, "--set", "vm.guest3.memory=30000")
     names = '0 ("guest1"), 1 ("guest2"), 2 ("gzip")'
-    assert refused.code == 3
-    assert f'vm.guest3.memory: found no VM "guest3"; expected one of *, {names}\n' in refused.err
+    assert refused.code == 2
+    assert f'--set vm.guest3.memory: found no VM "guest3"; expected one of *, {names}\n' in refused.err
 
 
 def test_replay_check_says_what_was_proved(command):
@@ -168,10 +168,10 @@ def test_a_memory_below_what_a_reduced_trace_tells_is_refused(command, files):
     advice = "pages, from which on its faults are exact; give it more memory, or record or reduce the trace"
     assert (refused.code, refused.out) == (3, "")
     assert refused.err.count(advice) == 2
-    assert 'vm.0.memory: found 63 pages for VM "gzip", whose trace is reduced; expected at least 64' in (
+    assert '--memory: found 63 pages for VM "gzip", whose trace is reduced; expected at least 64' in (
         refused.err
     )
-    assert "host.memory: found 62 frames for VMs whose traces are reduced; expected at least 63" in (
+    assert "--host-memory: found 62 frames for VMs whose traces are reduced; expected at least 63" in (
         refused.err
     )
     assert files() == set()
@@ -230,9 +230,11 @@ def test_progress_lines_where_there_is_no_terminal(capsys):
         assert update is None
 
 
-def test_many_vms_and_large_numbers_fit(command, tmp_path):
-    """A row per VM where columns do not fit."""
+def test_many_vms_and_large_numbers_fit(command, tmp_path, monkeypatch):
+    """A row per VM where columns do not fit; the same in a terminal that is too narrow."""
     done = command("replay", *[GZIP] * 7, "-q")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert command("replay", *[GZIP] * 7, "-q").out == done.out
     assert done.code == 0
     assert widest(done.out) <= 80
     assert "…" not in done.out
@@ -273,7 +275,7 @@ def test_too_little_memory_is_told(command, monkeypatch):
     monkeypatch.setattr("tracereplay.run.replay", no_memory)
     done = command("replay", GZIP)
     assert done.code == 3
-    assert done.err == "tracereplay: out of memory: Unable to allocate 7.28 TiB; simulate smaller memories\n"
+    assert done.err == "tracereplay: out of memory: Unable to allocate 7.28 TiB; simulate fewer pages\n"
 
 
 # ---- info, policies, schema -----------------------------------------------------------------------

@@ -82,11 +82,11 @@ def test_bands_and_long_curves():
     (axes,) = curves.miss_ratio_curves(table).axes
     (band,) = axes.collections
     (path,) = band.get_paths()
-    assert path.vertices[:, 1].max() == table["miss_ratio_high"].max()
+    assert path.vertices[:, 1].max() == table["miss_ratio_high"].max() * 10**6
     exact = tr.mrc(trace_path("cc1"))
     (line,) = curves.miss_ratio_curves(exact).axes[0].lines
     assert len(line.get_xdata()) <= 400 < len(exact)
-    assert [line.get_ydata()[i] for i in (0, -1)] == exact["miss_ratio"].iloc[[0, -1]].tolist()
+    assert [line.get_ydata()[i] for i in (0, -1)] == (exact["miss_ratio"] * 10**6).iloc[[0, -1]].tolist()
 
 
 def test_the_same_bytes_every_time():
@@ -125,3 +125,36 @@ def test_much_text():
         ["opt", "random"],
     ]
     assert found.count("±") == 10
+
+
+def test_what_to_read_from_curves():
+    """The first size that saves nine tenths, or all; of each VM, of so many; or that nothing is saved."""
+    # LRU misses of 1 … 5 pages: 12 12 10 8 5
+    said = (
+        "vm0 under lru: of the {} misses that more memory than 4 KiB saves, {} saves 90%; "
+        "more than {} saves no more"
+    )
+    assert curves.verdict(tr.mrc(BELADY)) == said.format(7, "20 KiB", "20 KiB")
+    assert curves.verdict(tr.mrc(BELADY, "lru,fifo", sizes=[1, 2, 3])) == said.format(2, "12 KiB", "12 KiB")
+    nothing = "under lru: more memory saves no misses at these sizes"
+    assert curves.verdict(tr.mrc(BELADY, sizes=[1, 2])) == f"vm0 {nothing}"
+    idle = {"vm": [0, 7], "page": [1, 1], "op": [0, 0]}
+    assert curves.verdict(tr.mrc(idle)).splitlines() == [
+        *(f"vm{i} {nothing}" for i in range(6)),
+        "and 2 more VMs",
+    ]
+
+
+def test_small_ratios_are_per_million():
+    """Where all of a VM, or of a picture, are below a hundredth; the same numbers, on another scale."""
+    table = tr.mrc([BELADY, trace_path("gzip")], sizes=[100])
+    assert [line for line in text_of(table).splitlines() if "million" in line] == [
+        "gzip: misses per million accesses"
+    ]
+    (misses,) = table["misses"].tail(1)
+    assert text_of(table).splitlines()[-1].split()[-1] == f"{misses / 24.657933:.1f}"
+    (axes,) = curves.miss_ratio_curves(table).axes
+    assert axes.get_ylabel() == "miss ratio"
+    (axes,) = curves.miss_ratio_curves(tr.mrc(trace_path("gzip"), sizes=[100])).axes
+    assert axes.get_ylabel() == "misses per million accesses"
+    assert abs(axes.lines[0].get_ydata()[0] - misses / 24.657933) < 1e-9

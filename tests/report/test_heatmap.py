@@ -32,6 +32,10 @@ def test_the_figure_shows_the_counts():
     )
     assert [label.get_text() for label in axes.get_yticklabels()] == ["0x1", "0x2", "0x9000"]
     assert bar.get_ylabel() == "rows per cell"
+    figure.draw_without_rendering()
+    labels = {label.get_text() for which in (False, True) for label in bar.get_yticklabels(minor=which)}
+    assert {"1", "2", "4", "8"} <= labels
+    assert not any("$" in label for label in labels)
 
 
 @pytest.mark.parametrize("ending", style.FORMATS)

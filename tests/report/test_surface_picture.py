@@ -48,6 +48,20 @@ def test_colours_tell_the_reads():
         assert abs(seen - expected) <= 1
 
 
+def test_a_random_host_is_drawn_below():
+    """Both surfaces, each with its name, its sizes and its scale; the exact one as it is alone."""
+    measured = made([16, 64, 128], [32, 128])
+    drawn = figure(SURFACE, measured)
+    exact, random, *bars = drawn.axes
+    assert [axes.get_title("left") for axes in (exact, random)] == [
+        "web: pages read from all devices, LRU in guest and host",
+        "web: pages read from all devices, guest LRU, host random",
+    ]
+    assert [axes.get_xlim()[0] / PAGE for axes in (exact, random)] == [16, 32]
+    assert len(bars) == 2
+    assert exact.collections[0].levels.tolist() == figure(SURFACE).axes[0].collections[0].levels.tolist()
+
+
 def test_ridge_and_balloon():
     """The line g = h, and an arrow from a larger guest down to it with what it saves."""
     axes = figure(SURFACE).axes[0]

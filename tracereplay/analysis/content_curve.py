@@ -13,7 +13,7 @@ import pandas as pd
 
 from tracereplay.analysis.best_partition import Steps, split, steps_of
 from tracereplay.analysis.content_memory import ContentMemory
-from tracereplay.analysis.curve import Curve, spaced
+from tracereplay.analysis.curve import Curve, of_raw_accesses, spaced, told_accesses
 from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.sampling import Sample, band
 from tracereplay.analysis.shards import shards_curves
@@ -124,6 +124,17 @@ class ContentCurves:
             found[name] = pd.array([self._needed(of_vms, ratio) for ratio in ratios], "Int64")
         return found
 
+    def _repr_html_(self) -> str:
+        """The footprints, the misses by size, and the warnings."""
+        from tracereplay.report.markup import notebook
+
+        tables = (self.footprints.set_index("vms"), self.table().set_index("size_pages"))
+        return notebook(tables, self.warnings)
+
+    def __repr__(self) -> str:
+        pages, contents = self.footprints[["pages", "contents"]].iloc[-1]
+        return f"<ContentCurves: {len(self.vms)} VMs, {pages:,.0f} pages, {contents:,.0f} contents>"
+
     def _needed(self, curves: Iterable[Curve], ratio: float) -> int | None:
         """What memories with accesses need that each miss at this ratio or less, added up."""
         sizes = [self._size_for(curve, ratio * curve.accesses) for curve in curves if curve.accesses]
@@ -170,8 +181,11 @@ def content_curves(
     _check_sampled(trace, names, memories)
     return ContentCurves(
         vms=names,
-        pages=dict(zip(names, pages.values(), strict=True)),
-        contents={tuple(names[vm] for vm in group): _curve(found) for group, found in memories.items()},
+        pages={names[vm]: of_raw_accesses(curve, trace, [vm]) for vm, curve in pages.items()},
+        contents={
+            tuple(names[vm] for vm in group): of_raw_accesses(_curve(found), trace, group)
+            for group, found in memories.items()
+        },
         footprints=_footprints(names, memories),
         exact_above=trace.metadata.exact_above or 1,
         page_size=trace.metadata.page_size,
@@ -184,7 +198,8 @@ def _warnings(trace: Trace) -> Iterator[str]:
     if above is not None:
         yield (
             f"{trace.name}: a reduced trace, exact for memories of pages, {above:,} or more for each VM: "
-            "what memories of contents miss is not exact at any size"
+            "what memories of contents miss is not exact at any size; miss ratios are "
+            f"{told_accesses(trace, range(trace.n_vms))}"
         )
     if sample is not None:
         yield f"{trace.name}: {sample}: sizes and misses are of the rows kept"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from tracereplay.trace.reader import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,26 @@ class Curve:
         places = np.searchsorted(self.sizes, sizes, side="right") - 1
         low, high = (None if line is None else line[places] for line in (self.low, self.high))
         return replace(self, sizes=sizes, misses=self.misses[places], low=low, high=high)
+
+
+def of_raw_accesses(curve: Curve, trace: Trace, vms: Collection[int]) -> Curve:
+    """The curve of ``vms`` with the accesses that they made where a reduction has left some out.
+
+    What it has left out are hits, so misses stay and miss ratios become those of the whole trace.  The same
+    curve where the trace is not reduced, or does not say how many there were.
+    """
+    if trace.metadata.reduction is None:
+        return curve
+    known = [n for n in (trace.raw_accesses()[vm] for vm in vms) if n is not None]
+    return replace(curve, accesses=sum(known)) if len(known) == len(vms) else curve
+
+
+def told_accesses(trace: Trace, vms: Collection[int]) -> str:
+    """What the miss ratios of a reduced trace are of."""
+    known = [n for n in (trace.raw_accesses()[vm] for vm in vms) if n is not None]
+    if len(known) == len(vms):
+        return f"of all {sum(known):,} accesses, those left out included"
+    return "of the accesses kept" + ("" if not known else ", where it is not known how many were left out")
 
 
 def spaced(first: int, last: int, most: int) -> np.ndarray:

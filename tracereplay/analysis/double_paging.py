@@ -18,6 +18,7 @@ import pandas as pd
 from tracereplay.analysis.curve import spaced
 from tracereplay.analysis.sizes import Sizes, parse_sizes
 from tracereplay.analysis.two_levels import MOST_SIZES, Counts, TwoLevels
+from tracereplay.checks import dropped_as_empty
 from tracereplay.errors import UsageError
 from tracereplay.names import vm_index, vm_name
 from tracereplay.problems import problem, shown
@@ -31,6 +32,7 @@ SIZES = 40
 """At most so many sizes of each level, in even ratios, where none are given."""
 MOST_PAIRS = 1 << 21
 """Pairs in a surface: some 450 MB while it is made."""
+_FAULTS = ("minor", "major")
 _OCTAVES = 4  # between the smallest of the sizes and the footprint
 _FREE = int(Op.FREE)
 
@@ -84,7 +86,10 @@ def double_paging_surface(
         "footprint_pages": counts.pages,
         "accesses": counts.accesses,
         "frees_left_out": frees,
-        "warnings": list(_warnings(trace, frees, int(min(guests[0], hosts[0])))),
+        "warnings": [
+            *_warnings(trace, frees, int(min(guests[0], hosts[0]))),
+            *_dropped(surface, vm_name(trace, index), counts.pages),
+        ],
     }
     return surface
 
@@ -139,6 +144,17 @@ def _warnings(trace: Trace, frees: int, smallest: int) -> Iterator[str]:
     if frees:
         rows = f"{frees:,} FREE row{'s are' if frees > 1 else ' is'}"
         yield f"{trace.name}: {rows} left out, as if no page was freed"
+
+
+def _dropped(surface: pd.DataFrame, name: str, footprint: int) -> Iterator[str]:
+    """What the smallest guest does, and larger ones less, with pages that it takes for empty."""
+    smallest = surface.iloc[0]
+    counted = {
+        "frees": 0,
+        **{f"guest_{kind}_faults": int(smallest[f"guest_{kind}_faults"]) for kind in _FAULTS},
+    }
+    for text in dropped_as_empty(name, footprint, counted):
+        yield f"a guest of {smallest['guest_pages']:,} pages: {text}"
 
 
 def _table(guests: np.ndarray, hosts: np.ndarray, counts: Counts) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from tracereplay.trace.stream import chosen
 OPS = tuple(op.name.lower() for op in Op)
 
 _COLUMNS = ("time", "vm", "page", "op")
+_MOST_CELLS = 1 << 24
 
 
 class Region(NamedTuple):
@@ -82,7 +83,8 @@ def heat(
     """Count the rows of one VM (index or name) of a trace, of all operations or one, by page and time.
 
     Bins are equal and whole (so many pages, so much time), so there may be fewer than asked for.
-    The trace is read twice.  UsageError: no such VM or operation, no bins.  TraceError: no such rows.
+    The trace is read twice.  UsageError: no such VM or operation, no bins or too many.  TraceError: no such
+    rows.
     """
     trace = open_trace(source)
     index = vm_index(trace, vm)
@@ -94,6 +96,9 @@ def heat(
     per_time = min(-(-(last - first + 1) // time_bins), 2**64 - 1)
     per_page = -(-len(pages) // page_bins)
     shape = (-(-len(pages) // per_page), (last - first) // per_time + 1)
+    if shape[0] * shape[1] > _MOST_CELLS:
+        cells = f"{shape[0]:,} × {shape[1]:,} cells"
+        raise UsageError(f"heatmap: {problem(cells, f'at most {_MOST_CELLS:,}; ask for fewer bins')}")
     counts = np.zeros(shape, np.int64)
     for batch in trace.batches(_COLUMNS):
         batch = _counted(batch, index, code)

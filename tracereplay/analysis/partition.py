@@ -10,7 +10,7 @@ import pandas as pd
 
 from tracereplay import policies
 from tracereplay.analysis.best_partition import best_partition
-from tracereplay.analysis.curve import Curve
+from tracereplay.analysis.curve import Curve, of_raw_accesses
 from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.simulated import simulated_curves
 from tracereplay.errors import TraceError, UsageError
@@ -121,9 +121,9 @@ def _claims(traces: Sequence[Trace], policy: str, jobs: int, progress: Progress 
     """The VMs of all traces in order."""
     for trace in traces:
         curves = _curves(trace, policy, jobs, progress)
-        for curve, footprint in zip(curves, trace.footprints(), strict=True):
+        for vm, (curve, footprint) in enumerate(zip(curves, trace.footprints(), strict=True)):
             least = min(trace.metadata.exact_above or 1, int(curve.sizes[-1]))
-            yield Claim(curve, footprint, least if curve.accesses else 0)
+            yield Claim(of_raw_accesses(curve, trace, [vm]), footprint, least if curve.accesses else 0)
 
 
 def _curves(trace: Trace, policy: str, jobs: int, progress: Progress | None) -> list[Curve]:
@@ -160,6 +160,16 @@ def misses_at(curve: Curve, pages: int) -> int:
     return curve.misses[fitting - 1].item() if fitting else curve.accesses
 
 
+def _counted(traces: Sequence[Trace]) -> str:
+    """What the miss ratios of reduced traces are of."""
+    reduced = [trace for trace in traces if trace.metadata.exact_above]
+    unknown = [trace.name for trace in reduced if None in trace.raw_accesses()]
+    if len(unknown) == len(reduced):
+        return "the accesses kept"
+    all_others = "all accesses, those left out included"
+    return f"{all_others}; in {', '.join(unknown)} of those kept" if unknown else all_others
+
+
 def _warnings(
     traces: Sequence[Trace], claims: Mapping[str, Claim], shares: Sequence[int], policy: str
 ) -> Iterator[str]:
@@ -168,7 +178,7 @@ def _warnings(
     if reduced and policies.parse(policy)[0] not in policies.EXACT_WHEN_REDUCED:
         yield f"a reduced trace is exact under LRU and OPT alone: what {policy} misses is not"
     if reduced:
-        yield "of a reduced trace, miss ratios are of the accesses kept"
+        yield f"of a reduced trace, miss ratios are of {_counted(traces)}"
     for trace in traces:
         if trace.metadata.page_space == "guest-physical":
             yield f"{trace.name}: recorded below the guest's own paging: what is split is the host's memory"

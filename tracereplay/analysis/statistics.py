@@ -38,6 +38,8 @@ WINDOWS = 50
 MOST_WINDOWS = 100_000
 TOP_PARTS = (0.01, 0.1)
 """Parts of the pages, the most popular ones, whose share of the accesses is told."""
+_RATIOS = ("write_share", "touches_per_page", "alpha", "mean_working_set")
+"""Columns of the table that are no counts."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,29 @@ class Statistics:
         """The same as plain data."""
         vms = {name: vm.to_dict() for name, vm in self.vms.items()}
         return {**vars(self), "warnings": list(self.warnings), "vms": vms}
+
+    def table(self) -> pd.DataFrame:
+        """The numbers to begin with, a row per VM, indexed by name; missing where there are none.
+
+        ``accesses`` and the ``write_share`` of them; ``pages`` touched, ``pages_written``;
+        ``touches_per_page``; Zipf's ``alpha``; ``median_distance``, the stack distance of half of the reuses,
+        and ``hit_90_percent``, the LRU memory that hits nine accesses in ten, in pages;
+        ``mean_working_set`` and ``largest_working_set`` of the windows, in pages; ``phases`` of two windows
+        or more.
+        """
+        rows = [_main_numbers(vm) for vm in self.vms.values()]
+        found = pd.DataFrame(rows, pd.Index(list(self.vms), name="vm"), dtype=float)
+        return found.astype({name: "Int64" for name in found if name not in _RATIOS})
+
+    def _repr_html_(self) -> str:
+        """The table, and the warnings."""
+        from tracereplay.report.markup import notebook
+
+        return notebook([self.table()], self.warnings)
+
+    def __repr__(self) -> str:
+        accesses = sum(vm.mix.accesses for vm in self.vms.values())
+        return f"<Statistics: {len(self.vms)} VMs, {accesses:,} accesses>"
 
 
 def stat(
@@ -213,6 +238,23 @@ def _mix(touches: Touches, per_page: np.ndarray) -> Mix:
         pages_touched_once=int((per_page == 1).sum()),
         touches_per_page=accesses / max(pages, 1),
     )
+
+
+def _main_numbers(vm: VMStatistics) -> dict[str, float | None]:
+    windows = vm.timeline["pages"]
+    return {
+        "accesses": vm.mix.accesses,
+        "write_share": vm.mix.write_share,
+        "pages": vm.mix.pages,
+        "pages_written": vm.mix.pages_written,
+        "touches_per_page": vm.mix.touches_per_page,
+        "alpha": vm.zipf.alpha,
+        "median_distance": vm.distances.quantiles[0.5],
+        "hit_90_percent": vm.distances.memory[0.9],
+        "mean_working_set": windows.mean(),
+        "largest_working_set": windows.max(),
+        "phases": int((vm.phases["windows"] > 1).sum()),
+    }
 
 
 def _warnings(trace: Trace) -> Iterator[str]:

@@ -21,6 +21,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON in
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress and no talk.")]
 Force = Annotated[bool, Parameter(name="--force", negative="", help="Overwrite an existing output.")]
 
+LEAST_WIDTH = 80
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -34,15 +35,20 @@ def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
 
-def print_text(renderable: Any) -> None:
-    """Print a text or a rich renderable for people, as wide as the terminal."""
+def print_text(renderable: Any, *, wrap: bool = True) -> None:
+    """Print a text or a rich renderable for people, as wide as the terminal, or as wide as it is.
+
+    Tables fit into LEAST_WIDTH columns: a narrower terminal folds their lines, which loses no digit.
+    """
     from rich.console import Console
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
             raise  # rich would leave with code 1, which means another thing here
 
-    Plain(highlight=False, markup=False, soft_wrap=False).print(renderable)
+    console = Plain(highlight=False, markup=False)
+    console.width = max(console.width, LEAST_WIDTH)
+    console.print(renderable, soft_wrap=not wrap)
 
 
 def say(text: str, *, quiet: bool = False) -> None:

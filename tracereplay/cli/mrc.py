@@ -74,3 +74,4 @@ def mrc(
         print_json({**table.attrs, "curves": table.to_dict(orient="records")})
     else:
         print_text(curves.terminal(table))
+    say(curves.verdict(table), quiet=quiet)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
 from tracereplay.cli._console import Force, Json, Quiet, print_json, print_text, progress, say, warn
-from tracereplay.errors import UsageError
+from tracereplay.errors import ScenarioError, UsageError
 
 if TYPE_CHECKING:
     from tracereplay.scenario import Scenario
+
+_FLAGS = {
+    "host.memory": "--host-memory",
+    "vm.*.memory": "--memory",
+    "vm.*.policy": "--guest",
+    "host.policy": "--host",
+    "balloon.controller": "--balloon",
+    "sharing.mode": "--sharing",
+    "tick": "--tick",
+    "seed": "--seed",
+}
+"""Dotted keys of a scenario, and the flags that set them."""
+_WITH_SETTINGS = ("balloon.controller", "sharing.mode")
 
 
 def replay(
@@ -65,21 +80,16 @@ def replay(
     """
     from tracereplay.run import replay as run
     from tracereplay.run_directory import check_target
+    from tracereplay.scenario import with_settings
 
-    flags = {
-        "host.memory": host_memory,
-        "vm.*.memory": memory,
-        "vm.*.policy": guest,
-        "host.policy": host,
-        "balloon.controller": balloon,
-        "sharing.mode": sharing,
-        "tick": tick,
-        "seed": seed,
-    }
-    scenario = _scenario(sources, _settings(flags, settings or []))
+    values = (host_memory, memory, guest, host, balloon, sharing, tick, seed)
+    given = _settings(dict(zip(_FLAGS, values, strict=True)), settings or [])
+    said = _said(sources, given)
+    with _as_said(said, given, UsageError):
+        scenario = with_settings(said, {key: setting.value for key, setting in given.items()})
     if output is not None:
         check_target(output, force=force)
-    with progress("replay", quiet=quiet) as update:
+    with _as_said(said, given, ScenarioError), progress("replay", quiet=quiet) as update:
         result = run(scenario, check=check, progress=update)
     warn(result.warnings)
     if json:
@@ -94,31 +104,76 @@ def replay(
         say(f"run written to {result.save(output, force=force)}", quiet=quiet)
 
 
-def _settings(flags: dict[str, str | None], pairs: list[str]) -> dict[str, Any]:
-    """Flags and ``--set`` pairs as dotted keys of a scenario."""
+class _Setting(NamedTuple):
+    """The value of a key, and the words that said it."""
+
+    value: Any
+    words: str
+
+
+def _settings(flags: Mapping[str, str | None], pairs: list[str]) -> dict[str, _Setting]:
+    """Flags and ``--set`` pairs by the dotted keys of a scenario that they set."""
     from tracereplay.settings import choice_settings, setting
 
-    found: dict[str, Any] = {}
-    for key, value in flags.items():
-        if value is None:
-            continue
-        if key in ("balloon.controller", "sharing.mode"):
-            found |= choice_settings(key, value)
-        else:
-            found[key] = value
-    return found | dict(setting(pair) for pair in pairs)
+    found: dict[str, _Setting] = {}
+    for key, text in flags.items():
+        if text is not None:
+            values = choice_settings(key, text) if key in _WITH_SETTINGS else {key: text}
+            for name, value in values.items():
+                of = "" if name == key else f", {name.rpartition('.')[2]}"
+                found[name] = _Setting(value, f"{_FLAGS[key]}{of}")
+    for key, value in map(setting, pairs):
+        found[key] = _Setting(value, f"--set {key}")
+    return found
 
 
-def _scenario(sources: list[str], settings: dict[str, Any]) -> Scenario:
-    from tracereplay.scenario import Scenario, with_settings
+def _said(sources: list[str], given: Mapping[str, _Setting]) -> Scenario:
+    """The scenario without settings, with an entry for each VM where one of them is set by itself."""
+    from tracereplay.scenario import Scenario
 
     tomls = [source for source in sources if source.endswith(".toml")]
     if tomls and len(sources) > 1:
         raise UsageError(f"found {tomls[0]} beside other sources; expected one scenario, or only traces")
     said = Scenario.load(tomls[0]) if tomls else Scenario.from_traces(sources)
-    if any(key.startswith("vm.") and not key.startswith("vm.*.") for key in settings):
+    if any(key.startswith("vm.") and not key.startswith("vm.*.") for key in given):
         from tracereplay.machine import spelled_out
         from tracereplay.run import open_traces
 
         said = spelled_out(said, open_traces(said, None))
-    return with_settings(said, settings)
+    return said
+
+
+@contextmanager
+def _as_said(
+    said: Scenario, given: Mapping[str, _Setting], kind: type[UsageError | ScenarioError]
+) -> Iterator[None]:
+    """Problems of settings as the command line said them, raised as ``kind`` if there is one.
+
+    A word that means nothing is a mistake of usage; one that does not fit the traces makes a bad scenario.
+    """
+    try:
+        yield
+    except ScenarioError as error:
+        words = _words(said, given)
+        lines, ours = [], False
+        for problem in error.problems:
+            key, colon, rest = problem.partition(": ")
+            known = [words[k] for k in (key, key.rpartition(".")[0]) if k in words]  # .0: of a list
+            ours = ours or bool(known)
+            lines.append(f"{known[0]}{colon}{rest}" if known else problem)
+        lines = list(dict.fromkeys(lines))
+        raise kind("\n".join(lines)) if ours else ScenarioError(lines) from None
+
+
+def _words(said: Scenario, given: Mapping[str, _Setting]) -> dict[str, str]:
+    """What said a key, for every VM that a key means."""
+    found = {key: setting.words for key, setting in given.items()}
+    for key, setting in given.items():
+        section, _, rest = key.partition(".")
+        of, _, field = rest.rpartition(".")
+        if section != "vm":
+            found.setdefault(section, setting.words)
+        else:
+            chosen = (i for i, vm in enumerate(said.vm) if of in ("*", str(i), vm.name))
+            found |= {f"vm.{i}.{field}": setting.words for i in chosen}
+    return found

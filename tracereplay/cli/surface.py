@@ -55,7 +55,7 @@ def surface(
     output
         Table to write: .parquet or .csv; with a random host, too, a column host_policy says which is which.
     plot
-        Picture of the exact surface to write: .svg, .png or .pdf.
+        Picture to write, of the random host, too, if it is measured: .svg, .png or .pdf.
     """
     from tracereplay.analysis.double_paging import double_paging_surface
     from tracereplay.report import style, table_file
@@ -80,7 +80,7 @@ def surface(
         table_file.save(_both(exact, measured), output)
         say(f"table written to {output}", quiet=quiet)
     if picture is not None and plot is not None:
-        style.save(picture, plot)
+        style.save(picture if measured is None else report.figure(exact, measured), plot)
         say(f"picture written to {plot}", quiet=quiet)
     law = None if measured is None else doubled_law(measured)
     if json:

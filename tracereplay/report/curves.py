@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tracereplay.analysis.curve import spaced
 from tracereplay.report import style
+from tracereplay.report.ratios import RATIO, Scale, scale_for
 from tracereplay.report.table import plain_table
 from tracereplay.units import format_bytes
 
@@ -23,6 +24,7 @@ MOST_VMS = 6
 """VMs that are drawn."""
 _MOST_SIZES = 20  # of a table of one VM in the terminal
 _EXACT_COLUMNS, _SAMPLED_COLUMNS = 6, 3  # policies side by side there
+_MOST = 0.9  # of the misses that more memory saves
 _POINTS = 400  # of a line: more are not seen and make a large file
 _HEIGHT, _LOW = 3.6, 2.6  # inches of axes alone, and of axes among others
 _FLOOR = "opt"
@@ -50,11 +52,13 @@ def miss_ratio_curves(table: pd.DataFrame) -> Figure:
         panels = {vm: _by_policy(rows) for vm, rows in shown.items()}
     else:
         panels = {f"{next(iter(shown))}, {policies[0]}" if len(shown) == 1 else policies[0]: shown}
-    top = 1.05 * float(max(rows[_highest(rows)].max() for rows in shown.values())) or 1.0
+    highest = max(map(_highest, shown.values()))
+    scale = scale_for(highest)
     with style.settings():
-        figure, places = _panels(list(panels))
+        figure, places = _panels(list(panels), scale.name)
         for axes, lines in zip(places, panels.values(), strict=True):
-            axes.set_ylim(0, top)
+            axes.set_ylim(0, 1.05 * highest * scale.factor or 1.0)
+            lines = {name: _scaled(rows, scale) for name, rows in lines.items()}
             _draw(axes, lines, looks, table.attrs["page_size"])
             if len(looks) > 1:
                 _label(axes, lines, looks, table.attrs["page_size"])
@@ -67,8 +71,14 @@ def _by_policy(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(policy): lines for policy, lines in rows.groupby("policy", sort=False)}
 
 
-def _highest(rows: pd.DataFrame) -> str:
-    return "miss_ratio_high" if "miss_ratio_high" in rows else "miss_ratio"
+def _highest(rows: pd.DataFrame) -> float:
+    return float(rows["miss_ratio_high" if "miss_ratio_high" in rows else "miss_ratio"].max())
+
+
+def _scaled(rows: pd.DataFrame, scale: Scale) -> pd.DataFrame:
+    """The rows with all ratios on a scale."""
+    ratios = ["miss_ratio", *(name for name in ("miss_ratio_low", "miss_ratio_high") if name in rows)]
+    return rows.assign(**{name: rows[name] * scale.factor for name in ratios})
 
 
 def by_vm(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -81,7 +91,7 @@ def by_vm(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {": ".join(dict.fromkeys(map(str, name))): rows for name, rows in groups}
 
 
-def _panels(titles: Sequence[str]) -> tuple[style.Picture, list[Axes]]:
+def _panels(titles: Sequence[str], ratio: str) -> tuple[style.Picture, list[Axes]]:
     """Axes per title, one below the other."""
     height = _HEIGHT if len(titles) == 1 else _LOW
     figure = style.Picture(figsize=(style.WIDTH, height * len(titles)), layout="constrained")
@@ -89,7 +99,7 @@ def _panels(titles: Sequence[str]) -> tuple[style.Picture, list[Axes]]:
     panels = figure.subplots(len(titles), squeeze=False, sharex=True)[:, 0].tolist()
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title)
-        axes.set_ylabel("miss ratio")
+        axes.set_ylabel(ratio)
     panels[-1].set_xlabel("memory")
     return figure, panels
 
@@ -141,23 +151,54 @@ def _height(rows: pd.DataFrame) -> float:
 
 
 def terminal(table: pd.DataFrame) -> Group:
-    """The table of ``mrc`` as text within 80 columns: miss ratios by policy, at some of the sizes."""
+    """The table of ``mrc`` as text within 80 columns: miss ratios by policy, at some of the sizes.
+
+    Where all of a VM are small they are per million accesses, and its title says so.
+    """
     vms = by_vm(table)
     policies, page_size = table.attrs["policies"], table.attrs["page_size"]
     columns = _EXACT_COLUMNS if table.attrs["sample"] is None else _SAMPLED_COLUMNS
     parts: list[RenderableType] = []
     for vm, rows in vms.items():
         sizes = _some(np.unique(rows["size_pages"]), _MOST_SIZES if len(vms) == 1 else _MOST_SIZES // 2)
+        scale = scale_for(_highest(rows))
+        title = vm if scale is RATIO else f"{vm}: {scale.name}"
         for first in range(0, len(policies), columns):
-            parts += [Text(vm, "bold"), _text(rows, policies[first : first + columns], sizes, page_size), ""]
+            some = _text(rows, policies[first : first + columns], sizes, page_size, scale)
+            parts += [Text(title, "bold"), some, ""]
     return Group(*parts[:-1])
 
 
-def _text(rows: pd.DataFrame, policies: Sequence[str], sizes: np.ndarray, page_size: int) -> Table:
+def verdict(table: pd.DataFrame) -> str:
+    """What to read from the table of ``mrc``: a line per VM, of up to MOST_VMS."""
+    vms = by_vm(table)
+    first = table.attrs["policies"][0]
+    lines = [_said(vm, _of_policy(rows, first), first, table.attrs["page_size"]) for vm, rows in vms.items()]
+    more = [f"and {len(vms) - MOST_VMS} more VMs"] if len(vms) > MOST_VMS else []
+    return "\n".join(lines[:MOST_VMS] + more)
+
+
+def _said(vm: str, curve: pd.DataFrame, policy: str, page_size: int) -> str:
+    """How much memory saves most of what more memory can save."""
+    misses, sizes = curve["misses"].to_numpy(), curve["size_pages"].to_numpy()
+    saved = misses[:1] - misses
+    if not len(saved) or saved[-1] <= 0:
+        return f"{vm} under {policy}: more memory saves no misses at these sizes"
+    places = [0, *(int(np.argmax(saved >= share * saved[-1])) for share in (_MOST, 1))]
+    first, most, enough = (format_bytes(size * page_size) for size in sizes[places].tolist())
+    return (
+        f"{vm} under {policy}: of the {saved[-1]:,.0f} misses that more memory than {first} saves, "
+        f"{most} saves {_MOST:.0%}; more than {enough} saves no more"
+    )
+
+
+def _text(
+    rows: pd.DataFrame, policies: Sequence[str], sizes: np.ndarray, page_size: int, scale: Scale
+) -> Table:
     text = plain_table()
     for heading in ("pages", "memory", *policies):
         text.add_column(heading, justify="right", overflow="fold")
-    columns = [_ratios(rows, policy, sizes) for policy in policies]
+    columns = [_ratios(rows, policy, sizes, scale) for policy in policies]
     for size, *ratios in zip(sizes.tolist(), *columns, strict=True):
         text.add_row(f"{size:,}", format_bytes(size * page_size), *ratios)
     return text
@@ -170,11 +211,14 @@ def _some(sizes: np.ndarray, most: int) -> np.ndarray:
     return np.unique(sizes[np.searchsorted(sizes, spaced(int(sizes[0]), int(sizes[-1]), most))])
 
 
-def _ratios(rows: pd.DataFrame, policy: str, sizes: np.ndarray) -> list[str]:
+def _of_policy(rows: pd.DataFrame, policy: str) -> pd.DataFrame:
+    return rows[rows["policy"] == policy] if "policy" in rows else rows
+
+
+def _ratios(rows: pd.DataFrame, policy: str, sizes: np.ndarray, scale: Scale) -> list[str]:
     """Miss ratios at ``sizes`` as text, with half the width of their bands; a dash where there is none."""
-    of_policy = rows[rows["policy"] == policy] if "policy" in rows else rows
-    line = of_policy.set_index("size_pages").reindex(sizes)
-    texts = line["miss_ratio"].map("{:.4f}".format)
+    line = _scaled(_of_policy(rows, policy).set_index("size_pages").reindex(sizes), scale)
+    texts = line["miss_ratio"].map(scale.form.format)
     if "miss_ratio_low" in line:
-        texts += ((line["miss_ratio_high"] - line["miss_ratio_low"]) / 2).map(" ±{:.4f}".format)
+        texts += ((line["miss_ratio_high"] - line["miss_ratio_low"]) / 2).map(f" ±{scale.form}".format)
     return texts.where(line["miss_ratio"].notna(), "–").tolist()

@@ -15,6 +15,7 @@ from rich.text import Text
 from tracereplay.analysis.content_curve import ContentCurves
 from tracereplay.report import style
 from tracereplay.report.names import ALL_VMS
+from tracereplay.report.ratios import scale_for
 from tracereplay.report.table import plain_table
 from tracereplay.units import format_bytes
 
@@ -33,33 +34,34 @@ def figure(found: ContentCurves) -> Figure:
     Estimates of contents together have their band.  An arrow tells what memory of contents does as well as
     some memory of pages.
     """
-    accesses = max(found.contents[found.vms].accesses, 1)
     table = found.table(found.sizes(_POINTS))
+    scale = scale_for(table["misses_pages"].max() / max(found.contents[found.vms].accesses, 1))
+    ratio = scale.factor / max(found.contents[found.vms].accesses, 1)
     sizes = table["size_pages"] * float(found.page_size)
     with style.settings():
         title = ", ".join(map(style.shortened, found.vms)) if len(found.vms) <= 3 else f"{len(found.vms)} VMs"
-        drawn, axes = style.panel(f"{title}: misses when equal pages share memory", "memory", "miss ratio")
+        drawn, axes = style.panel(f"{title}: misses when equal pages share memory", "memory", scale.name)
         axes.set_xscale("log", base=2)
         if "low" in table:
-            ends = table["low"] / accesses, table["high"] / accesses
+            ends = table["low"] * ratio, table["high"] * ratio
             axes.fill_between(sizes, *ends, color=style.GREEN, alpha=0.2, linewidth=0, label="95 % band")
         for column, (label, colour, dash) in reversed(_LINES.items()):
-            axes.plot(sizes, table[column] / accesses, color=colour, linestyle=dash, label=label)
+            axes.plot(sizes, table[column] * ratio, color=colour, linestyle=dash, label=label)
         axes.set_ylim(bottom=0)
         style.legend_beside(axes)
         style.octaves(axes.xaxis)
-        _same_misses(axes, table, found)
+        _same_misses(axes, table, found, ratio)
     return drawn
 
 
-def _same_misses(axes: Axes, table: pd.DataFrame, found: ContentCurves) -> None:
+def _same_misses(axes: Axes, table: pd.DataFrame, found: ContentCurves, ratio: float) -> None:
     """An arrow from a memory of pages to that of contents together which misses no more, if it is drawn."""
     drawn = table[table["same_misses"].between(table["size_pages"].iloc[0], table["size_pages"] - 1)]
     if drawn.empty:
         return
     row = drawn.iloc[len(drawn) // 2]
     size, same = (int(row[name]) * float(found.page_size) for name in ("size_pages", "same_misses"))
-    height = row["misses_pages"] / max(found.contents[found.vms].accesses, 1)
+    height = row["misses_pages"] * ratio
     ends = {"color": style.INK, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", (same, height), (size, height), arrowprops=ends | {"arrowstyle": "-|>"})
     axes.annotate(

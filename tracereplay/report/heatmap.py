@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LogNorm, to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from rich.text import Text
 
 from tracereplay.analysis.heat import Heat
@@ -17,8 +17,9 @@ from tracereplay.analysis.heat import heat as heat_of
 from tracereplay.report.style import INK, SEQUENTIAL, WIDTH, panel, quantity, settings
 from tracereplay.units import format_bytes, format_count
 
-TERMINAL_COLUMNS, TERMINAL_LINES = 62, 20
-"""Cells of a heat map that fits, with its labels, into 80 columns."""
+TERMINAL_LINES = 20
+_MOST_COLUMNS, _FEWEST_COLUMNS, _LABEL = 60, 10, 20
+"""Cells of a line, and the columns that the longest page number takes beside them."""
 
 _SHADES = "░▒▓█"
 _HEIGHT = 4.4
@@ -54,7 +55,9 @@ def heatmap(source: object) -> Figure:
                 axes.axhline(region.place, color=INK, linewidth=0.5, linestyle=":")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, position: _time(heat, value)))
         counts = FuncFormatter(lambda value, position: format_count(value))
-        figure.colorbar(image, ax=axes, label="rows per cell", pad=0.02, format=counts)
+        bar = figure.colorbar(image, ax=axes, label="rows per cell", pad=0.02, format=counts)
+        # below ten there is one power of ten, too few to read by
+        bar.minorformatter = counts if heat.counts.max() < 10 else NullFormatter()
     return figure
 
 
@@ -76,6 +79,11 @@ def terminal(heat: Heat, *, colour: bool) -> Text:
         text.append(cells).append("\n")
     text.append(_time_axis(heat, margin + 1))
     return text.append(_coloured_key(heat) if colour else _shaded_key(heat)).append(f"\n{_cell(heat)}")
+
+
+def columns_within(width: int) -> int:
+    """Time bins of a map that fits, with its labels, into so many columns."""
+    return min(max(width - _LABEL, _FEWEST_COLUMNS), _MOST_COLUMNS)
 
 
 def labelled_places(heat: Heat) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ Head = str | tuple[str, str]
 
 _LONG_NAME = 40
 """Longer names of rows break."""
+_MOST_ROWS = 60
+"""Rows of a table that a notebook shows."""
 
 
 @functools.cache
@@ -94,3 +97,9 @@ def shown(value: Any) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def notebook(tables: Iterable[pd.DataFrame], warnings: Iterable[str]) -> str:
+    """What a notebook shows of an object: its tables, of long ones the first and last rows, and warnings."""
+    views = [table.map(shown).to_html(max_rows=_MOST_ROWS) for table in tables]
+    return "".join((*views, *(f"<p>{escape(text, quote=False)}</p>" for text in warnings)))

@@ -24,7 +24,7 @@ def terminal(table: pd.DataFrame) -> Group:
         text.add_column(title, justify="right", no_wrap=True)
     counts = table[["pages", "misses", "pages_proportional", "misses_proportional"]]
     for vm, ratio, of_vm in zip(table["vm"], table["miss_ratio"], counts.to_numpy(), strict=True):
-        text.add_row(Text(vm), *_cells(of_vm, f"{ratio:.4f}"))
+        text.add_row(Text(vm), *_cells(of_vm, f"{ratio:.3g}"))
     text.add_section()
     text.add_row(ALL_VMS, *_cells(counts.sum(), ""))
     return Group(text, "", Text(_verdict(table.attrs)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
@@ -40,12 +41,29 @@ _PAPER = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
 """Text stays readable on any colour."""
 
 
-def figure(surface: pd.DataFrame) -> Figure:
+def figure(exact: pd.DataFrame, measured: pd.DataFrame | None = None) -> Figure:
     """What the devices read, as contours over the memory of host and guest, both logarithmic.
 
     The ridge of the anomaly, g = h, is drawn, and the path of a balloon that takes a guest down to it.
+    ``measured``, the surface of a random host, is drawn below the exact one.
     UsageError for fewer than two sizes of either level.
     """
+    surfaces = {"LRU in guest and host": exact}
+    if measured is not None:
+        surfaces["guest LRU, host random"] = measured
+    with style.settings():
+        width, height = _SIZE
+        drawn = style.Picture(figsize=(width, height * len(surfaces)), layout="constrained")
+        FigureCanvasAgg(drawn)
+        places = drawn.subplots(len(surfaces), squeeze=False)[:, 0].tolist()
+        for axes, (policies, surface) in zip(places, surfaces.items(), strict=True):
+            axes.set_title(f"{style.shortened(surface.attrs['vm'])}: pages read from all devices, {policies}")
+            _draw(drawn, axes, surface)
+    return drawn
+
+
+def _draw(drawn: Figure, axes: Axes, surface: pd.DataFrame) -> None:
+    """One surface with its scale of colours."""
     reads = surface.pivot(index="guest_pages", columns="host_pages", values="device_reads")
     if min(reads.shape) < 2:
         found = f"{reads.shape[0]} and {reads.shape[1]} sizes"
@@ -53,22 +71,20 @@ def figure(surface: pd.DataFrame) -> Figure:
     page_size = float(surface.attrs["page_size"])
     guests, hosts = (axis.to_numpy() * page_size for axis in reads.axes)
     reads = reads.set_axis(guests).set_axis(hosts, axis="columns")
-    with style.settings():
-        title = f"{style.shortened(surface.attrs['vm'])}: pages read from all devices, LRU in guest and host"
-        drawn, axes = style.panel(title, "memory of the host", "memory of the guest", size=_SIZE)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log", base=2)
-        contours = _contours(axes, reads)
-        axes.set_xlim(hosts[0], hosts[-1])
-        axes.set_ylim(guests[0], guests[-1])
-        _ridge(axes, reads)
-        _balloon(axes, reads)
-        axes.grid(visible=False)
-        style.octaves(axes.xaxis)
-        style.octaves(axes.yaxis)
-        bar = drawn.colorbar(contours, ax=axes, label="pages read", pad=0.02, format=style.COUNT)
-        bar.ax.minorticks_off()
-    return drawn
+    axes.set_xlabel("memory of the host")
+    axes.set_ylabel("memory of the guest")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    contours = _contours(axes, reads)
+    axes.set_xlim(hosts[0], hosts[-1])
+    axes.set_ylim(guests[0], guests[-1])
+    _ridge(axes, reads)
+    _balloon(axes, reads)
+    axes.grid(visible=False)
+    style.octaves(axes.xaxis)
+    style.octaves(axes.yaxis)
+    bar = drawn.colorbar(contours, ax=axes, label="pages read", pad=0.02, format=style.COUNT)
+    bar.ax.minorticks_off()
 
 
 def _contours(axes: Axes, reads: pd.DataFrame) -> ContourSet:

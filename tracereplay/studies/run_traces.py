@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tracereplay.analysis.curve import spaced
+from tracereplay.analysis.curve import of_raw_accesses, spaced
 from tracereplay.analysis.heat import heat as heat_of
 from tracereplay.analysis.lru_curve import lru_curve
 from tracereplay.analysis.working_set import Span, count_touched
@@ -126,14 +126,16 @@ def working_set(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
 def miss_ratio(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
     """LRU misses of each VM by memory size, exact, at up to SIZES sizes: ``vm size_pages misses miss_ratio``.
 
-    Ratios are of the trace's rows, frees left out.  A reduced trace's curve begins where it is exact.
+    Ratios are of the VM's accesses, frees left out: of a reduced trace all that it made, where that is known,
+    else those kept.  A reduced trace's curve begins where it is exact.
     ``attrs``: ``page_size``; ``memory``, pages of each VM.
     """
     curves, memory = [], {}
     found = {key: lru_curve(trace) for key, trace in traces.items()}
     for vm in _driven(result, traces):
         memory[vm["name"]] = vm["pages"]
-        whole = found[vm["trace"]][vm["trace_vm"]]
+        index = vm["trace_vm"]
+        whole = of_raw_accesses(found[vm["trace"]][index], traces[vm["trace"]], [index])
         first = traces[vm["trace"]].metadata.exact_above or 1
         sizes = spaced(first, max(first, int(whole.sizes[-1]), vm["pages"]), SIZES - 1)
         curve = whole.at(np.union1d(sizes, max(vm["pages"], first)))

@@ -51,7 +51,8 @@ def merge(sources: Sequence[object], *, starts: Sequence[int | str] = ()) -> pa.
     ``sources`` is anything that ``open_trace`` takes, one of them twice if wanted; ``starts`` shifts the
     clock of each (a time such as "10s", or an integer in the traces' unit).  A trace without times counts
     rows.  VMs are numbered in the order of the sources and keep family and footprint; names that repeat
-    become those of their files, numbered if need be.  ``exact_above`` is the largest of all.
+    become those of their files, numbered if need be.  ``exact_above`` is the largest of all; beside reduced
+    traces the accesses of the others are counted, in a pass.
 
     TraceError: page size, time unit, page space or sampling differ; more than 65,536 VMs; a time past
     2^64.  UsageError: no source, or starts that do not fit.
@@ -121,16 +122,21 @@ def _metadata(traces: Sequence[Trace], shifts: Sequence[int]) -> Metadata:
         page_size=first.page_size,
         time_unit=first.time_unit,
         page_space=first.page_space,
-        vms=tuple(_info(trace, index, name) for (trace, index), name in zip(vms, names, strict=True)),
+        vms=tuple(
+            _info(trace, index, name, counted=bool(reduced))
+            for (trace, index), name in zip(vms, names, strict=True)
+        ),
         source={"tool": "tracereplay merge", "version": __version__, "traces": origins},
         reduction=max(reduced, key=lambda r: r.get("exact_above") or 0, default=None),
         provenance=None if sample_of(first) is None else {"sample": sample_of(first)},
     )
 
 
-def _info(trace: Trace, index: int, name: str) -> VMInfo:
+def _info(trace: Trace, index: int, name: str, *, counted: bool) -> VMInfo:
+    """A VM by its new name; ``counted`` says that its accesses have to be known beside reduced ones."""
     listed = trace.metadata.vms
-    return replace(listed[index], name=name) if index < len(listed) else VMInfo(name)
+    info = replace(listed[index], name=name) if index < len(listed) else VMInfo(name)
+    return replace(info, raw_accesses=trace.raw_accesses()[index]) if counted else info
 
 
 def placed_rows(sources: Sequence[Placed], batch_rows: int = BATCH_ROWS) -> Iterator[Batch]:

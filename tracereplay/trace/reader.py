@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from tracereplay.errors import TraceError
 from tracereplay.trace.batch import Batch, Checker
 from tracereplay.trace.schema import COLUMNS, MAX_VMS, Metadata, Op
@@ -114,6 +116,24 @@ class Trace:
         """First and last time: the metadata's, else the column's ends (kept); row numbers without one."""
         return self._time_range
 
+    def raw_accesses(self) -> tuple[int | None, ...]:
+        """Accesses of each VM, FREE rows left out, before any reduction; None where nobody knows.
+
+        The metadata's numbers where the trace is reduced, else counted, if need be in one pass (kept).
+        """
+        return self._raw_accesses
+
+    @cached_property
+    def _raw_accesses(self) -> tuple[int | None, ...]:
+        if self.metadata.reduction is not None:
+            return tuple(vm.raw_accesses for vm in self.metadata.vms) or (None,) * self.n_vms
+        if self.n_vms == 1 and not self.may_free:
+            return (self.n_rows,)
+        counts = np.zeros(self.n_vms, np.int64)
+        for batch in self.batches(("vm", "op")):
+            counts += np.bincount(batch.vm[batch.op != Op.FREE], minlength=self.n_vms)
+        return tuple(counts.tolist())
+
     @cached_property
     def _footprints(self) -> tuple[int, ...]:
         listed = [vm.pages for vm in self.metadata.vms if vm.pages is not None]
@@ -184,6 +204,6 @@ def _metadata(parts: tuple[Part, ...], rows: int) -> Metadata:
         first,
         rows=rows,
         time_range=None,
-        vms=tuple(replace(vm, pages=None) for vm in vms),
+        vms=tuple(replace(vm, pages=None, raw_accesses=None) for vm in vms),
         reduction=max(reduced, key=lambda r: r.get("exact_above") or 0, default=None),
     )

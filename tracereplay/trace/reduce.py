@@ -37,11 +37,12 @@ import numpy as np
 import pyarrow as pa
 
 from tracereplay.errors import TraceError, UsageError
+from tracereplay.names import vm_name
 from tracereplay.problems import wrong
 from tracereplay.trace.reader import Batch, Trace, open_trace
 from tracereplay.trace.sad import References, SafeDrop
 from tracereplay.trace.sample import sample_of
-from tracereplay.trace.schema import Metadata
+from tracereplay.trace.schema import Metadata, VMInfo
 from tracereplay.trace.stream import stream_rows
 from tracereplay.units import parse_size
 
@@ -96,7 +97,8 @@ def reduce_trace(source: object, exact_above: object) -> pa.RecordBatchReader:
     and last row are kept, so that the clock is the same.  A trace that is reduced already is exact from
     the larger of both sizes on; of a sample by pages, the memories of the sample are exact.
 
-    The metadata's ``reduction`` holds the size, ``provenance["reductions"]`` the number of rows before.
+    The metadata's ``reduction`` holds the size, ``vms`` the accesses that each made before, and
+    ``provenance["reductions"]`` the number of rows before.
     Memory grows with the footprint.  UsageError: a size that is none.  TraceError: a sample by contents.
     """
     trace = open_trace(source)
@@ -196,8 +198,10 @@ def _metadata(trace: Trace, above: int) -> Metadata:
     provenance = said.provenance or {}
     done = {"exact_above": above, "of_rows": trace.n_rows}
     reduction = {"method": "sad", "exact_above": max(above, said.exact_above or 0)}
+    vms = said.vms or tuple(VMInfo(vm_name(trace, index)) for index in range(trace.n_vms))
     return replace(
         said,
+        vms=tuple(replace(vm, raw_accesses=n) for vm, n in zip(vms, trace.raw_accesses(), strict=True)),
         rows=None,
         reduction=reduction,
         provenance={**provenance, "reductions": [*provenance.get("reductions", []), done]},

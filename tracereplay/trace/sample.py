@@ -187,7 +187,7 @@ def _metadata(trace: Trace, rate: Fraction, by: str, salt: int) -> Metadata:
     sample = {"by": by, "rate": float(rate), "salt": salt}
     return replace(
         said,
-        vms=tuple(replace(vm, pages=None) for vm in said.vms),
+        vms=tuple(replace(vm, pages=None, raw_accesses=None) for vm in said.vms),
         rows=None,
         time_range=None,
         reduction=reduction,

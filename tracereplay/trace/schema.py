@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from numbers import Integral
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ FORMAT = 1
 METADATA_KEY = b"tracereplay"
 TIME_UNITS = ("ns", "instructions", "accesses")
 PAGE_SPACES = ("guest-virtual", "guest-physical")
+_COUNTED_BY_RECORDERS = ("raw_accesses", "accesses_before_reduction")
 MAX_VMS = 1 << 16
 """VM indices are uint16."""
 
@@ -38,11 +39,16 @@ COLUMNS = ("time", "vm", "page", "op", "content")
 
 @dataclass(frozen=True)
 class VMInfo:
-    """One VM of a trace; ``pages`` is its footprint (distinct pages over all rows), None if not known."""
+    """One VM of a trace; ``pages`` is its footprint (distinct pages over all rows), None if not known.
+
+    ``raw_accesses`` is how many accesses the VM made, FREE rows left out, where the rows are what a reduction
+    has left of them; None if nobody knows, or nothing was left out.
+    """
 
     name: str
     family: str | None = None
     pages: int | None = None
+    raw_accesses: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,18 @@ class Metadata:
             "page_size": self.page_size,
             "time_unit": self.time_unit,
             "page_space": self.page_space,
-            "vms": [{"name": v.name, "family": v.family, "pages": v.pages} for v in self.vms],
+            "vms": [self._vm_to_dict(vm) for vm in self.vms],
             "rows": self.rows,
             "time_range": None if self.time_range is None else list(self.time_range),
             "source": self.source,
             "reduction": self.reduction,
             "provenance": self.provenance,
         }
+
+    def _vm_to_dict(self, vm: VMInfo) -> dict[str, Any]:
+        """``raw_accesses`` only of a reduced trace, there even where it is null: nobody shall guess it."""
+        said = {"name": vm.name, "family": vm.family, "pages": vm.pages}
+        return said if self.reduction is None else {**said, "raw_accesses": vm.raw_accesses}
 
     @classmethod
     def from_json(cls, text: str | bytes, path: object = None) -> Metadata:
@@ -115,7 +126,7 @@ class Metadata:
             if key in given and not fits(given[key]):
                 _refuse(path, key, given[key], expected)
         if "vms" in given:
-            given["vms"] = tuple(_vm(v, i, path) for i, v in enumerate(given["vms"]))
+            given["vms"] = tuple(_vm(v, i, path) for i, v in enumerate(_with_raw_accesses(given)))
         if "time_range" in given:
             given["time_range"] = (int(given["time_range"][0]), int(given["time_range"][1]))
         exact = given.get("reduction", {}).get("exact_above")
@@ -157,10 +168,23 @@ _SHAPES = {
 }
 
 
+def _with_raw_accesses(given: Mapping[str, Any]) -> list[Any]:
+    """``vms``; what a recorder of one VM says of its accesses in ``source`` is that VM's, if it does not say.
+
+    Recorders count what they have seen; only of a reduced trace that is not what the rows say.
+    """
+    vms, source = list(given["vms"]), given.get("source", {})
+    counts = [source[key] for key in _COUNTED_BY_RECORDERS if _is_count(source.get(key))]
+    if len(vms) != 1 or "reduction" not in given or not counts:
+        return vms
+    said = {"name": vms[0]} if isinstance(vms[0], str) else vms[0]
+    return [{"raw_accesses": counts[0], **said}] if isinstance(said, Mapping) else vms
+
+
 def _vm(value: object, index: int, path: object) -> VMInfo:
     """One entry of ``vms``: a name, an object or a VMInfo."""
     if isinstance(value, VMInfo):
-        value = {"name": value.name, "family": value.family, "pages": value.pages}
+        value = asdict(value)
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping):
@@ -170,9 +194,11 @@ def _vm(value: object, index: int, path: object) -> VMInfo:
         _refuse(path, f"vms[{index}].name", name, "a text")
     if family is not None and not isinstance(family, str):
         _refuse(path, f"vms[{index}].family", family, "a text or null")
-    if pages is not None and not _is_count(pages):
-        _refuse(path, f"vms[{index}].pages", pages, "a whole number or null")
-    return VMInfo(name, family, pages)
+    raw_accesses = value.get("raw_accesses")
+    for key, count in (("pages", pages), ("raw_accesses", raw_accesses)):
+        if count is not None and not _is_count(count):
+            _refuse(path, f"vms[{index}].{key}", count, "a whole number or null")
+    return VMInfo(name, family, pages, raw_accesses)
 
 
 def _refuse(path: object, key: str, found: object, expected: str) -> NoReturn:

@@ -37,15 +37,15 @@ def slice_trace(
     *,
     time: Span | None = None,
     rows: Span | None = None,
-    vms: Sequence[int | str] | None = None,
+    vms: int | str | Sequence[int | str] | None = None,
     rebase: bool = True,
 ) -> pa.RecordBatchReader:
     """The rows of a trace inside a window, as a stream with metadata: for ``write_trace`` or ``replay``.
 
-    ``time`` and ``rows`` are half-open and restrict each other; ``vms`` are names or indices, which become
-    0, 1, … in the order given.  With ``rebase`` times count from where the window begins: ``time``'s FROM,
-    so that equal slices of several traces stay on one clock, else the first of ``rows``; without a FROM
-    they stay.  Nothing after the window is read.  The cut stands in the metadata's
+    ``time`` and ``rows`` are half-open and restrict each other; ``vms`` are names or indices (one, or
+    several), which become 0, 1, … in the order given.  With ``rebase`` times count from where the window
+    begins: ``time``'s FROM, so that equal slices of several traces stay on one clock, else the first of
+    ``rows``; without a FROM they stay.  Nothing after the window is read.  The cut stands in the metadata's
     ``provenance["slices"]``; a window that begins late begins with cold memories.
 
     UsageError: a window that is wrong, no such VM.  TraceError: no rows inside.
@@ -56,7 +56,7 @@ def slice_trace(
         _range("rows", rows, parse_count),
         rebase,
     )
-    wanted = range(trace.n_vms) if vms is None else vms
+    wanted = range(trace.n_vms) if vms is None else [vms] if isinstance(vms, int | str) else vms
     picked = list(dict.fromkeys(vm_index(trace, vm) for vm in wanted))
     vm_of = np.full(trace.n_vms, -1, np.int32)
     vm_of[picked] = np.arange(len(picked))
@@ -68,9 +68,9 @@ def _range(what: str, span: Span | None, parse: Callable[[Any], int]) -> _Range:
     """Start and end, None where not said."""
     if span is None:
         return _Range(None, None)
-    ends = span.split(":") if isinstance(span, str) else list(span)
+    ends = span.split(":") if isinstance(span, str) else span
     try:
-        if len(ends) != 2:
+        if not isinstance(ends, Sequence) or len(ends) != 2:
             raise ValueError(problem(shown(span), "FROM:TO, one of which may be left out"))
         start, stop = (None if end in (None, "") else parse(end) for end in ends)
         if start is not None and stop is not None and stop <= start:
@@ -130,7 +130,7 @@ def _metadata(trace: Trace, window: _Window, picked: Sequence[int]) -> Metadata:
     provenance = said.provenance or {}
     return replace(
         said,
-        vms=tuple(vm if whole else replace(vm, pages=None) for vm in vms),
+        vms=tuple(vm if whole else replace(vm, pages=None, raw_accesses=None) for vm in vms),
         rows=None,
         time_range=None,
         provenance={**provenance, "slices": [*provenance.get("slices", []), cut]},

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from tracereplay.report import style
 from tracereplay.report.figures import Extras
 from tracereplay.report.figures._bins import MOST_VMS
+from tracereplay.report.ratios import scale_for
 from tracereplay.result import Result
 
 NEEDS = ("miss_ratio",)
@@ -36,10 +37,13 @@ def data(result: Result, extras: Extras) -> pd.DataFrame | None:
 
 def draw(data: pd.DataFrame) -> Figure:
     """A line per VM over the logarithm of the size, a dot at the VM's memory."""
-    figure, axes = style.panel("", "memory", "miss ratio")
+    highest = float(data["miss_ratio"].max())
+    scale = scale_for(highest)
+    figure, axes = style.panel("", "memory", scale.name)
     curves = data.groupby("vm", sort=False)
     ends = []
     for (vm, curve), colour, line in zip(curves, COLOURS, LINES, strict=False):
+        curve = curve.assign(miss_ratio=curve["miss_ratio"] * scale.factor)
         axes.plot(
             curve["size"], curve["miss_ratio"], color=colour, linestyle=line, label=style.shortened(str(vm))
         )
@@ -51,7 +55,7 @@ def draw(data: pd.DataFrame) -> Figure:
     axes.set_xscale("log", base=2)
     axes.margins(x=0)
     style.octaves(axes.xaxis)
-    axes.set_ylim(0, float(data["miss_ratio"].max()) * 1.05)
+    axes.set_ylim(0, highest * scale.factor * 1.05)
     style.label_ends(axes, ends)
     axes.legend(handles=dot, loc="upper right")
     return figure
@@ -60,7 +64,8 @@ def draw(data: pd.DataFrame) -> Figure:
 def caption(data: pd.DataFrame) -> str:
     left_out = data.attrs["left_out"]
     return (
-        "Misses of an LRU memory, first touches included, as a share of the rows of the VM's trace, by "
-        "memory in bytes (logarithmic); dots: the VM's memory in the run. A reduced trace has left out most "
-        "hits." + (f" {left_out} more VMs are not shown." if left_out else "")
+        "Misses of an LRU memory, first touches included, as a share of the VM's accesses, by memory in "
+        "bytes (logarithmic); dots: the VM's memory in the run. Where a reduced trace does not say how many "
+        "accesses it has left out, the share is of those kept."
+        + (f" {left_out} more VMs are not shown." if left_out else "")
     )
