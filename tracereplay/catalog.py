@@ -9,6 +9,8 @@ in which unit each is counted and how a text becomes a value::
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -32,10 +34,10 @@ class Kind(NamedTuple):
 
 
 def _pages(value: object) -> int:
-    try:
-        return units.parse_count(value)
-    except ValueError:
-        return units.parse_size(value, page_size=4096)
+    for parse in (units.parse_count, functools.partial(units.parse_size, page_size=4096)):
+        with contextlib.suppress(ValueError):
+            return parse(value)
+    raise wrong(value, 'a number of pages such as 1000 or "100k", or a size such as "64MiB"')
 
 
 def _share(value: object) -> float:
@@ -190,5 +192,7 @@ class Catalog:
             if not equals:
                 known = ", ".join(self.parameters(name)) or "none"
                 raise wrong(item, f"parameter=value; the parameters of {name}: {known}")
+            if key in pairs:
+                raise wrong(item, "each parameter once")
             pairs[key] = value
         return name, self.arguments(name, {**pairs, **(given or {})})

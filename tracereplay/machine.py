@@ -106,7 +106,8 @@ class Machine:
     """Everything that a run needs to know, times in ``time_unit``.
 
     ``tick`` 0 = no ticks; ``timeline_every`` in ticks.  ``first_time`` and ``last_time`` bound the run by the
-    time ranges of whole trace files: where only some VMs of a file take part, their rows may lie inside.
+    time ranges of whole trace files: where only some VMs of a file take part, their rows may lie inside (a
+    result's machine is bounded by its rows).
     """
 
     seed: int

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,7 +193,13 @@ class Run:
                     "memory given in per cent is of the former"
                 )
         laws = LAWS if self._check else ()
-        return Result.of_run(self.machine, self._samples, tuple(warnings), laws, provenance)
+        machine = self._as_it_ran()
+        return Result.of_run(machine, self._samples, tuple(warnings), laws, provenance)
+
+    def _as_it_ran(self) -> Machine:
+        """The machine, bounded by its first and last row; files may begin before and end after them."""
+        assert self._first_time is not None
+        return replace(self.machine, first_time=self._first_time, last_time=self._last_time)
 
 
 def drive(runs: Sequence[Run], feed: Feed, *, jobs: int = 1, progress: Progress | None = None) -> None:

@@ -19,6 +19,7 @@ def test_the_list_fits_a_terminal(command):
     text = " ".join(done.out.split())
     for name in synth.names():
         assert synth.describe(name) in text
+        assert synth.stresses(name) in text
         assert all(p.kind.unit for p in synth.parameters(name).values())
     assert "relation=same-image (same-image, same-family, other-family), aslr=false (true or false)" in text
     assert "trace=… (text), vm=0 (count), accesses (accesses), duplicates=0.2 (fraction)" in text
@@ -30,6 +31,8 @@ def test_the_list_for_programs(command):
     found = {row["generator"]: row for row in json.loads(command("synth", "--list", "--json").out)}
     assert list(found) == list(synth.names())
     assert found["loop"]["makes"] == synth.describe("loop")
+    assert found["sawtooth"]["stresses"].startswith("Stresses the difference between recency and age: ")
+    assert found["uniform"]["meaning"] == "Every access goes to any of `pages` pages with equal probability."
     assert found["like"]["parameters"]["trace"] == {"default": "…", "unit": "text"}
     assert found["boot-zeroing"]["parameters"] == {
         "vms": {"default": "4", "unit": "count"},
@@ -38,6 +41,22 @@ def test_the_list_for_programs(command):
         "duration": {"default": "60s", "unit": "time"},
         "seed": {"default": "0", "unit": "count"},
     }
+
+
+def test_one_generator(command):
+    """What its parameters mean and where its numbers are from, in 80 columns; its parameters may follow."""
+    for kind in ("consolidation", "consolidation:scale=1"):
+        done = command("synth", kind, "--list")
+        assert (done.code, done.err) == (0, "")
+        lines = done.out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert [line for line in lines if not line.startswith(" ")] == ["consolidation"]
+        text = " ".join(done.out.split())
+        assert "Boot with `scale` of the memory; `touches` above 1 add random reads" in text
+        assert "Source: Waldspurger" in text
+        assert text.count("Stresses share-before-swap") == 1
+    (row,) = json.loads(command("synth", "loop", "--list", "--json").out)
+    assert row["generator"] == "loop"
 
 
 def test_a_trace_is_written(command, files, tmp_path):
@@ -65,6 +84,7 @@ REFUSED = {
     (): (2, "synth: expected a generator and -o FILE, as in: synth zipf:pages=10k -o t.parquet\n"),
     ("zipf",): (2, "synth: expected a generator and -o FILE, as in: synth zipf:pages=10k -o t.parquet\n"),
     ("zpif", "-o", "t"): (2, 'synth: found "zpif"; expected one of "boot-zeroing", '),
+    ("zpif", "--list"): (2, 'synth: found "zpif"; expected one of "boot-zeroing", '),
     ("loop:page=3", "-o", "t"): (2, 'synth: found "page"; expected one of "pages", '),
     ("loop:pages", "-o", "t"): (
         2,

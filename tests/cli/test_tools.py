@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from process import clean, on_a_terminal
+from process import clean, on_a_terminal, tracereplay
 
 import tracereplay as tr
 from tracereplay.bundled import trace_path
@@ -64,6 +64,10 @@ BAD = {
     ("heatmap", GZIP, "-o", "x.gif"): (2, 'found "x.gif"; expected a file that ends in one of .svg'),
     ("heatmap", GZIP, "-o", "no/x.svg"): (3, "no/x.svg: no directory no to write to; make it first"),
     ("heatmap", GZIP, "--op", "reed"): (2, 'heatmap: op: found "reed"; expected one of'),
+    ("heatmap", SORT, "--page-bins", "999", "--time-bins", "21000000"): (
+        2,
+        "heatmap: found 431 × 10,540,061 cells; expected at most 16,777,216; ask for fewer bins",
+    ),
     ("heatmap", GZIP, "--vm", "3"): (2, 'vm: found "3"; expected an index below 1, or one of "gzip"'),
 }
 
@@ -144,6 +148,23 @@ def test_heatmap_as_text_and_json(command):
     heat = tr.heat(SORT, time_bins=9, page_bins=5)
     assert found["counts"] == heat.counts.tolist()
     assert found["first_pages"] == [int(heat.pages[i]) for i in heat.page_edges[:-1]]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_heatmap_fits_the_terminal(width, tmp_path):
+    """The map and its axis, even with page numbers of 64 bits."""
+    pages = np.random.default_rng(0).integers(2**63, 2**64, 3_000, np.uint64)
+    tr.write_trace(tmp_path / "t.parquet", {"page": pages})
+    lines = tracereplay("heatmap", tmp_path / "t.parquet", COLUMNS=str(width)).stdout.splitlines()
+    assert max(map(len, lines[:-2])) <= width
+    cells = [len(re.split("[┤│]", line)[1]) for line in lines[1:21]]
+    assert set(cells) == {min(width - 20, 60)}
+
+
+def test_heatmap_as_wide_as_asked_for():
+    """Lines wider than the terminal are not broken."""
+    lines = tracereplay("heatmap", SORT, "--time-bins", 200, "--page-bins", 3).stdout.splitlines()
+    assert [len(line.split("┤")[1]) for line in lines[1:4]] == [200] * 3
 
 
 def test_heatmap_in_colours():

@@ -69,6 +69,28 @@ def test_copies():
     assert copies_between_vms(**asked) == {6: 360}
 
 
+DISTRIBUTED = ["2:50%/3:30%/6:20%", {2: 5, 3: 3, 6: 2}, [[2, 0.5], [3, 0.3], [6, 0.2]]]
+
+
+@pytest.mark.parametrize("copies", DISTRIBUTED, ids=str)
+def test_copies_as_distributed(copies):
+    """Of 857 contents half are in two VMs, three tenths in three, a fifth in six: 2.1 pages given back."""
+    asked = {"vms": 6, "pages": 1000, "inter": 0.3, "copies": copies}
+    assert copies_between_vms(**asked) == {2: 429, 3: 257, 6: 171}
+    found = ideally_shared(table("clones", **asked))
+    assert within(found, {"zero": 0.07, "self": 0.13, "inter_vm": 0.3}, 0.0005)
+
+
+def test_copies_in_families_of_two_sizes():
+    """Three VMs of one family, two of the other: what would be in three is in two where there are no more."""
+    asked = {"vms": 5, "pages": 1000, "inter": 0.2, "cross": 0, "copies": "2:1/3:1"}
+    asked["relation"] = "other-family"
+    found = ideally_shared(table("clones", **asked))
+    assert within(found, {"inter_vm": 0.2, "cross_family": 0}, 0.0005)
+    # 600 pages of three VMs: 200 contents with one copy too many, 200 with two; 400 of two: 400 with one
+    assert copies_between_vms(**asked) == {2: 600, 3: 200}
+
+
 @pytest.mark.parametrize("aslr", ["false", "true"])
 def test_randomised_addresses(aslr):
     """Equal pages lie at equal places in all VMs, or at another distance in each."""
@@ -98,9 +120,30 @@ def test_families_like_a_trace(tmp_path):
     names = [{"name": f"vm{i}", "family": family} for i, family in enumerate("aba")]
     write_trace(tmp_path / "t", pa.table({key: list(values) for key, values in made.items()}), vms=names)
     found = fitted_shares(open_trace(tmp_path / "t"), ["a", "b", "a"])
-    assert found == (0.1, 0.1, 0.1, 0.1, 2.0)
+    assert found == (0.1, 0.1, 0.1, 0.1, ((2, 1),))
     clones = open_trace(table("clones", like=str(tmp_path / "t"), vms=4, pages=100))
     assert [vm.family for vm in clones.metadata.vms] == ["a", "b", "a", "a"]
+
+
+def test_copies_like_a_trace(tmp_path):
+    """60 contents are in two VMs, 30 in three, 10 in four; with fewer VMs those beyond are in all of them."""
+    held = [vms for vms, contents in ((2, 60), (3, 30), (4, 10)) for _ in range(contents)]
+    rows = [(vm, content + 1) for content, vms in enumerate(held) for vm in range(vms)]
+    rows += [(0, 1000 + own) for own in range(400)]
+    vm, content = zip(*rows, strict=True)
+    made = {"vm": vm, "page": range(len(rows)), "op": [1] * len(rows), "content": content}
+    write_trace(tmp_path / "t", pa.table({key: list(values) for key, values in made.items()}))
+    share = 150 / len(rows)
+    for vms, expected in ((4, {2: 0.6, 3: 0.3, 4: 0.1}), (3, {2: 0.6, 3: 0.4}), (2, {2: 1.0})):
+        asked = {"like": str(tmp_path / "t"), "vms": vms, "pages": 10_000}
+        found = copies_between_vms(**asked)
+        contents = sum(found.values())
+        assert {n: number / contents for n, number in found.items()} == pytest.approx(expected, abs=2e-4)
+        assert sum((n - 1) * number for n, number in found.items()) / (vms * 10_000) == pytest.approx(
+            share, abs=1e-4
+        )
+    alone = columns("clones", like=str(tmp_path / "t"), vms=1, pages=100)
+    assert len(set(alone.content[alone.known].tolist())) == 100
 
 
 def test_what_a_trace_leaves_in_memory():

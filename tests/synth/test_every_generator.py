@@ -102,10 +102,26 @@ REFUSED = {
     "clones:vms=1,inter=0.1": "inter: found 0.1; expected 0, as no two VMs are of one family",
     "clones:cross=0.1": "cross: found 0.1; expected 0, as all VMs are of one family",
     "clones:copies=5": "copies: found 5.0; expected more than 1 and at most 4, the VMs of a family",
+    "clones:copies=2:1/9:1": "copies: found 9; expected more than 1 and at most 4, the VMs of a family",
+    "clones:copies=2:0": "parameter copies of generator clones: "
+    'found "2:0"; expected a number such as 2.5, or the shares of numbers as in "2:70%/5:30%"',
+    "clones:copies=2:x": "parameter copies of generator clones: ",
+    "clones:copies=:/": "parameter copies of generator clones: ",
+    "clones:copies=x": "parameter copies of generator clones: ",
     "clones:pages=100,self=0.6": "zero, self, inter, cross: found shares that need 167 pages in a VM; "
     "expected at most its 100: a page that is given back needs another one that stays",
     "production-host:host=D": "parameter host of generator production-host: "
     'found "D"; expected one of "A", "B", "C"',
+    "production-host:scale=0": "scale: found 0.0; expected enough for a page of each VM",
+    "consolidation:scale=0.000001": "scale: found 1e-06; expected enough for a page of each VM",
+    "boot-zeroing:duration=0": "duration: found 0; expected more than 0",
+    "loop:pages=1.5": "parameter pages of generator loop: "
+    'found "1.5"; expected a number of pages such as 1000 or "100k", or a size such as "64MiB"',
+    "loop:pages=75%": "parameter pages of generator loop: "
+    'found "75%"; expected a number of pages such as 1000 or "100k", or a size such as "64MiB"',
+    "loop:pages=-1": "parameter pages of generator loop: "
+    'found "-1"; expected a number of pages such as 1000 or "100k", or a size such as "64MiB"',
+    "loop:pages=5,seed=1,pages=6": 'found "pages=6"; expected each parameter once',
     "sawtoth": 'found "sawtoth"; expected one of ',
 }  # fmt: skip
 

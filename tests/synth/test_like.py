@@ -9,7 +9,9 @@ from synthetic import columns, table
 
 from tracereplay.analysis.one_level import count_misses
 from tracereplay.bundled import trace_path
+from tracereplay.errors import TraceError
 from tracereplay.trace import open_trace, write_trace
+from tracereplay.trace.sample import sample_trace
 from tracereplay.trace.synth.like import Fit, fitted, scaled
 
 
@@ -76,3 +78,27 @@ def test_one_vm_of_several_without_its_frees(tmp_path):
         (3, 1, [0, 1], [0, 1]),
     ]
     assert columns("like", trace=str(tmp_path / "t"), vm=1).page.tolist() == [0, 1, 0]
+
+
+def test_what_is_known_of_the_original_is_known_of_it(tmp_path):
+    """Page size and space, the memory from which on it is exact, accesses before, the sample that it is."""
+    said = {
+        "page_size": 16384, "page_space": "guest-physical", "vms": [{"name": "a", "raw_accesses": 900}],
+        "reduction": {"method": "sad", "exact_above": 2}, "provenance": {"mine": 1},
+    }  # fmt: skip
+    write_trace(tmp_path / "t", pa.table({"page": [1, 2, 1]}), **said)
+    made = open_trace(table("like", trace=str(tmp_path / "t"), accesses=100)).metadata
+    assert (made.page_size, made.page_space, made.exact_above) == (16384, "guest-physical", 2)
+    assert (made.vms[0].raw_accesses, made.provenance) == (30_000, None)
+    write_trace(tmp_path / "s", sample_trace(tmp_path / "t", 1, salt=3))
+    made = open_trace(table("like", trace=str(tmp_path / "s"))).metadata
+    assert made.provenance == {"sample": {"by": "pages", "rate": 1.0, "salt": 3}}
+
+
+@pytest.mark.parametrize("kind", ["like:trace=", "clones:like="])
+def test_a_sample_by_contents_is_no_model(kind, tmp_path):
+    """Neither of stack distances nor of sharing."""
+    rows = {"page": [1, 2, 3], "content": pa.array([0, 0, 5], pa.uint64())}
+    write_trace(tmp_path / "s", sample_trace(pa.table(rows), 1, by="contents"))
+    with pytest.raises(TraceError, match=r"found a sample (by contents|of 1 of the contents)"):
+        table(f"{kind}{tmp_path / 's'}")

@@ -17,3 +17,10 @@ def test_each_phase_has_its_set():
         counts = np.bincount(phase - low)
         assert np.abs(counts - expected).max() < 4 * np.sqrt(expected)
     assert len(page) == 3200
+
+
+def test_sets_of_any_number():
+    """The last of 100,000 sets is the last of 2^48 pages' 100,000 parts."""
+    page = columns("phase-shift", pages=2**48, sets=100_000, phase=1, accesses=100_000).page.tolist()
+    ends = [turn * 2**48 // 100_000 for turn in range(100_001)]
+    assert all(low <= p < high for low, p, high in zip(ends[:-1], page, ends[1:], strict=True))

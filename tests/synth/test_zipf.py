@@ -48,3 +48,13 @@ def test_writes_and_their_contents():
     assert abs(duplicate.mean() - 0.25) < 4 * np.sqrt(0.19 / write.sum())
     own_of = np.unique(pairs[1][~np.isin(pairs[0], common)], return_counts=True)[1]
     assert own_of.max() == 4
+
+
+def test_vms_of_other_seeds_and_generators_share_nothing():
+    """Two of one seed and generator are clones; else no content of one is in the other."""
+    made = [("uniform", 1), ("uniform", 1), ("uniform", 2), ("zipf", 1), ("loop", 1)]
+    first, *others = (
+        set(rows.content[rows.known].tolist())
+        for rows in (columns(kind, pages=50, accesses=2_000, seed=seed) for kind, seed in made)
+    )
+    assert [len(first & other) for other in others] == [len(first), 0, 0, 0]

@@ -11,7 +11,7 @@ import tracereplay as tr
 from tracereplay.bundled import trace_path
 from tracereplay.errors import TraceError
 from tracereplay.trace import Metadata, VMInfo, write_trace
-from tracereplay.trace.check import CHECKS, Finding, describe
+from tracereplay.trace.check import CHECKS, Finding, advise, describe
 from tracereplay.trace.schema import METADATA_KEY
 from tracereplay.trace.survey import survey
 
@@ -29,6 +29,9 @@ def found(source) -> dict[str, Finding]:
 def test_every_finding_of_a_small_trace():
     """All of them, in order, by hand."""
     rows = [f.__dict__ for f in tr.check_trace(said(FULL, vms=(VMInfo("a"), VMInfo("b")), rows=5))]
+    assert [row.pop("advice") for row in rows] == [
+        advise(row["name"]) if row["level"] != "ok" else "" for row in rows
+    ]
     assert [tuple(row.values()) for row in rows] == [
         ("rows", "ok", "5 rows: read 1, write 2, free 1, fetch 1", 5, None),
         ("metadata", "ok", "agree with the rows", 0, None),
@@ -244,6 +247,9 @@ def test_rows_of_frees_and_unknown_contents_are_followed():
 
 
 def test_each_check_says_what_it_looks_for():
-    """One line a check, for the table of the command line."""
+    """A line each, for the table of the command line, and what to do but for what is always ok."""
     assert all(describe(name).endswith(".") for name in CHECKS)
+    always_ok = {"rows", "zero-pages", "file-fills"}
+    assert {name for name in CHECKS if not advise(name).endswith(".")} == always_ok
+    assert advise("idle-vms") == "A replay gives each of them one page: leave them out with slice --vms."
     assert list(CHECKS) == [finding.name for finding in tr.check_trace(CLOCK)]

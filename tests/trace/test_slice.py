@@ -57,6 +57,8 @@ def test_metadata_follow():
     """VMs with their families, what was cut; footprints only where no row of a VM was cut."""
     vms = open_trace(tr.slice_trace(TRACE, vms=["db"])).metadata
     assert vms.vms == (VMInfo("db", "windows", 3),)
+    assert open_trace(tr.slice_trace(TRACE, vms="db")).metadata.vms == vms.vms
+    assert open_trace(tr.slice_trace(TRACE, vms=1)).metadata.vms == vms.vms
     cut = open_trace(tr.slice_trace(TRACE, time="4:10", vms=[1, 0])).metadata
     assert cut.vms == (VMInfo("db", "windows"), VMInfo("web", "linux"))
     assert (cut.time_unit, cut.exact_above, cut.source) == ("ns", 2, {"tool": "recorder"})
@@ -86,6 +88,7 @@ def test_nothing_is_read_after_the_window(window):
 
 WRONG = {
     'slice: rows: found "5"; expected FROM:TO, one of which may be left out': {"rows": "5"},
+    "slice: time: found 5; expected FROM:TO": {"time": 5},
     'slice: rows: found "5:5"; expected an end after the start': {"rows": "5:5"},
     'slice: time: found "1:2:3"; expected FROM:TO': {"time": "1:2:3"},
     'slice: time: found "10x"; expected a time such as "10s"': {"time": ":10x"},

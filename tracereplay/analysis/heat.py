@@ -95,10 +95,7 @@ def heat(
     pages, first, last = _extent(trace, index, code)
     per_time = min(-(-(last - first + 1) // time_bins), 2**64 - 1)
     per_page = -(-len(pages) // page_bins)
-    shape = (-(-len(pages) // per_page), (last - first) // per_time + 1)
-    if shape[0] * shape[1] > _MOST_CELLS:
-        cells = f"{shape[0]:,} × {shape[1]:,} cells"
-        raise UsageError(f"heatmap: {problem(cells, f'at most {_MOST_CELLS:,}; ask for fewer bins')}")
+    shape = _checked(-(-len(pages) // per_page), (last - first) // per_time + 1)
     counts = np.zeros(shape, np.int64)
     for batch in trace.batches(_COLUMNS):
         batch = _counted(batch, index, code)
@@ -116,6 +113,14 @@ def heat(
         time_per_bin=per_time,
         time_unit=trace.metadata.time_unit,
     )
+
+
+def _checked(rows: int, columns: int) -> tuple[int, int]:
+    """The shape of the counts; UsageError when they would be too many."""
+    if rows * columns > _MOST_CELLS:
+        cells = f"{rows:,} × {columns:,} cells"
+        raise UsageError(f"heatmap: {problem(cells, f'at most {_MOST_CELLS:,}; ask for fewer bins')}")
+    return rows, columns
 
 
 def _code(op: str | None) -> Op | None:

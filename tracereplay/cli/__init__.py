@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tracereplay: {where}{error.strerror or error}", file=sys.stderr)
         return TraceReplayError.exit_code
     except MemoryError as error:
-        print(f"tracereplay: out of memory: {error}; simulate smaller memories", file=sys.stderr)
+        print(f"tracereplay: out of memory: {error}; simulate fewer pages", file=sys.stderr)
         return TraceReplayError.exit_code
 
 

@@ -26,14 +26,16 @@ def check(
     source
         A trace: Parquet file, directory of part files, s3:// or gs:// URI.
     listed
-        Show the checks.
+        Show the checks: what each looks for, and what to do about it.
     """
     from dataclasses import asdict
 
-    from tracereplay.trace.check import CHECKS, check_trace, describe
+    from tracereplay.trace.check import CHECKS, advise, check_trace, describe
 
     if listed:
-        print_catalog([{"check": name, "finds": describe(name)} for name in CHECKS], json)
+        print_catalog(
+            [{"check": name, "finds": describe(name), "what to do": advise(name)} for name in CHECKS], json
+        )
         return 0
     if source is None:
         raise UsageError("check: expected a trace, as in: check t.parquet")
@@ -48,6 +50,7 @@ def check(
             table.add_column(title)
         for finding in findings:
             first = "" if finding.row is None else f"; first in row {finding.row:,}"
-            table.add_row(finding.name, finding.level, finding.text + first * (finding.level != "error"))
+            text = finding.text + first * (finding.level != "error")
+            table.add_row(finding.name, finding.level, f"{text}\n{finding.advice}".rstrip())
         print_text(table)
     return int(any(finding.level == "error" for finding in findings))

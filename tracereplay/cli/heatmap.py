@@ -39,36 +39,31 @@ def heatmap(
     op
         Count one operation only: read, write, free or fetch.
     time_bins
-        Columns; default: 360 of a picture, 62 of the terminal.
+        Columns; default: 360 of a picture, as many as fit a terminal, at most 60.
     page_bins
         Rows; default: 240 of a picture, 20 of the terminal.
     """
+    from rich.console import Console
+
     from tracereplay.analysis.heat import heat
     from tracereplay.report import style
-    from tracereplay.report.heatmap import TERMINAL_COLUMNS, TERMINAL_LINES, terminal
+    from tracereplay.report.heatmap import TERMINAL_LINES, columns_within, terminal
     from tracereplay.report.heatmap import heatmap as draw
 
     if output is not None:
         style.check_target(output, force=force)
-    coloured = output is None and _colours()
-    bins = {} if output else {"time_bins": TERMINAL_COLUMNS, "page_bins": TERMINAL_LINES * (1 + coloured)}
+    console = Console()
+    coloured = console.color_system is not None and not console.no_color
+    bins = {"time_bins": columns_within(console.width), "page_bins": TERMINAL_LINES * (1 + coloured)}
     said = {key: n for key, n in (("time_bins", time_bins), ("page_bins", page_bins)) if n is not None}
-    found = heat(source, vm=vm, op=op, **(bins | said))
+    found = heat(source, vm=vm, op=op, **(({} if output else bins) | said))
     if json:
         print_json(_data(found))
     if output is not None:
         style.save(draw(found), output)
         say(f"heat map of {found.vm} written to {output}", quiet=quiet)
     elif not json:
-        print_text(terminal(found, colour=coloured))
-
-
-def _colours() -> bool:
-    """Whether standard output is a terminal that is to show colours."""
-    from rich.console import Console
-
-    console = Console()
-    return console.color_system is not None and not console.no_color
+        print_text(terminal(found, colour=coloured), wrap=False)
 
 
 def _data(found: Heat) -> dict[str, Any]:

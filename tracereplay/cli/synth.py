@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,8 @@ def synth(
 ) -> None:
     """Make a synthetic trace; the same parameters give the same bytes.
 
-    `tracereplay synth --list` shows the generators and their parameters.
+    `tracereplay synth --list` shows the generators, what each is for, and their parameters;
+    `tracereplay synth zipf --list` shows one, and what its parameters mean.
 
     Parameters
     ----------
@@ -36,10 +37,10 @@ def synth(
     output
         Trace file to write.
     listed
-        Show the generators and their parameters, with defaults and units.
+        Show the generators, or one, and their parameters, with defaults and units.
     """
     if listed:
-        return print_json(list(_catalog())) if json else print_text(_listing())
+        return _list(kind, json=json)
     from tracereplay.files import check_target
     from tracereplay.trace import synth as home
     from tracereplay.trace.writer import write_trace
@@ -54,18 +55,36 @@ def synth(
     return None
 
 
-def _catalog() -> Iterator[dict[str, Any]]:
-    """The generators for programs."""
+def _list(kind: str | None, *, json: bool) -> None:
+    """All generators, or the one called ``kind`` with what its parameters mean."""
     from tracereplay.trace import synth as home
 
-    for name in home.names():
-        known = home.parameters(name)
-        parameters = {key: {"default": p.shown, "unit": p.kind.unit} for key, p in known.items()}
-        yield {"generator": name, "makes": home.describe(name), "parameters": parameters}
+    names = home.names() if kind is None else (kind.partition(":")[0],)
+    try:
+        home.get(names[0])
+    except ValueError as error:
+        raise UsageError(f"synth: {error}") from None
+    if json:
+        print_json([_for_programs(name) for name in names])
+    else:
+        print_text(_for_people(names, whole=kind is not None))
 
 
-def _listing() -> Any:
-    """The generators for people: a paragraph each, as wide as the terminal."""
+def _for_programs(name: str) -> dict[str, Any]:
+    from tracereplay.trace import synth as home
+
+    known = home.parameters(name)
+    return {
+        "generator": name,
+        "makes": home.describe(name),
+        "stresses": home.stresses(name),
+        "parameters": {key: {"default": p.shown, "unit": p.kind.unit} for key, p in known.items()},
+        "meaning": " ".join(home.explain(name)),
+    }
+
+
+def _for_people(names: Sequence[str], *, whole: bool) -> Any:
+    """Some paragraphs on each, as wide as the terminal; those on its parameters only in the ``whole``."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
@@ -73,12 +92,11 @@ def _listing() -> Any:
     from tracereplay.trace import synth as home
 
     lines: list[Any] = []
-    for name in home.names():
+    for name in names:
+        said = [home.describe(name), home.stresses(name), _parameters(home.parameters(name))]
+        said += home.explain(name) if whole else []
         lines.append(Text(name, style="bold"))
-        lines += [
-            Padding(Text(text), (0, 0, 0, 2), expand=False)
-            for text in (home.describe(name), _parameters(home.parameters(name)))
-        ]
+        lines += [Padding(Text(text), (0, 0, 0, 2), expand=False) for text in said]
     return Group(*lines)
 
 

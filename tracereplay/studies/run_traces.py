@@ -52,11 +52,13 @@ def sources(result: Result) -> Sources:
                 traces[key] = unchanged(key, found)
             except (ResultError, TraceError) as error:
                 warnings.append(str(error))
+    if traces and not any(_driven(result, traces)):
+        warnings.append(f"the rows of {', '.join(traces)} touch no page: there is nothing to show of them")
     return Sources(traces, tuple(warnings))
 
 
 def extras(result: Result, *, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
-    """The TABLES by name (``only`` those named, else all); none when no trace can be read."""
+    """The TABLES by name (``only`` those named, else all); none when no trace that is read touches a page."""
     return extras_from(result, sources(result), only=only)
 
 
@@ -67,7 +69,7 @@ def extras_from(
 
     ``attrs`` of each say units and, as ``warnings``, what is missing.
     """
-    if not found.traces:
+    if not any(_driven(result, found.traces)):
         return {}
     tables = {name: TABLES[name](result, found.traces) for name in (TABLES if only is None else only)}
     for table in tables.values():
@@ -85,7 +87,7 @@ def figure_data(result: Result, kind: str) -> pd.DataFrame:
     tables = extras_from(result, found, only=needs) if found is not None else {}
     if found is not None and not tables:
         why = "; ".join(found.warnings)
-        raise ResultError(f"no figure {kind}: it reads the run's traces, and none is there to read: {why}")
+        raise ResultError(f"no figure {kind}: it reads the run's traces, and none has anything to show: {why}")
     data = figures.data(kind, result, tables)
     if data is None:
         raise ResultError(f"no figure {kind}: {figures.get(kind).ABSENT}")
@@ -151,7 +153,8 @@ def heat(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
 
     ``time`` is the start of a bin, in the traces' unit from the run's first access; ``page`` the first of a
     bin's pages, counted along the touched pages of the VM in order of their numbers.
-    ``attrs``: ``time_unit``, ``page_size``; per VM ``bins``, (time, pages) of one, and ``pages`` touched.
+    ``attrs``: ``time_unit``, ``page_size``; per VM ``bins``, (time, pages) of one, and ``pages`` touched;
+    ``frees``, whether rows that free a page are among them.
     """
     found, bins, pages = [], {}, {}
     vms = list(_driven(result, traces))
@@ -176,6 +179,7 @@ def heat(result: Result, traces: Mapping[str, Trace]) -> pd.DataFrame:
         "end": machine["last_time"] - machine["first_time"] + 1,
         "bins": bins,
         "pages": pages,
+        "frees": bool(result.vms["frees"].loc[list(pages)].any()),
         "left_out": max(len(vms) - HEAT_VMS, 0),
     }
     return table

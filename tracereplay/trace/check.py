@@ -1,7 +1,7 @@
 """What to know of a trace before its numbers are believed: is it valid, what does it lack, what is odd.
 
 A check is a function of the trace and the survey of its rows.  Its name, with hyphens, is the finding's;
-its docstring says in the first line what it looks for.
+its docstring says in the first line what it looks for, then what to do about what is not ok.
 """
 
 from __future__ import annotations
@@ -43,18 +43,23 @@ _UNSEEN = {
     "samples": "some of the accesses: tells which pages are hot; not footprints, miss ratios or paging",
 }
 """How the tool or fidelity of a source begins → what its recorder saw, what that tells and what not."""
+_ONE = {"accesses": "access", "instructions": "instruction"}
 _ADDRESS_BITS = {"guest-virtual": 64, "guest-physical": 52}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: ``count`` of what its text is about, the first of them in ``row``."""
+    """What a check found: ``count`` of what its text is about, the first of them in ``row``.
+
+    ``advice`` says what to do, or what a replay does, about a note or a warning.
+    """
 
     name: str
     level: Level
     text: str
     count: int = 0
     row: int | None = None
+    advice: str = ""
 
 
 class Verdict(NamedTuple):
@@ -80,12 +85,25 @@ def check_trace(source: object) -> tuple[Finding, ...]:
         found = survey(trace)
     except TraceError:
         return tuple(_column(trace, name) for name in COLUMNS if name in trace.columns)
-    return tuple(Finding(name, *check(trace, found)) for name, check in CHECKS.items())
+    return tuple(_finding(name, check(trace, found)) for name, check in CHECKS.items())
 
 
 def describe(name: str) -> str:
     """What the check ``name`` looks for."""
-    return (CHECKS[name].__doc__ or "").splitlines()[0]
+    return _said(name)[0]
+
+
+def advise(name: str) -> str:
+    """What to do about a note or a warning of the check ``name``; nothing where there is none."""
+    return " ".join(" ".join(_said(name)[1:]).split())
+
+
+def _said(name: str) -> list[str]:
+    return (CHECKS[name].__doc__ or "").splitlines()
+
+
+def _finding(name: str, verdict: Verdict) -> Finding:
+    return Finding(name, *verdict, advice=advise(name) if verdict.level in ("note", "warning") else "")
 
 
 def _column(trace: Trace, name: str) -> Finding:
@@ -105,7 +123,10 @@ def rows(trace: Trace, found: Survey) -> Verdict:
 
 
 def metadata(trace: Trace, found: Survey) -> Verdict:
-    """Metadata that contradict the rows (an error), were written for other rows, or are missing."""
+    """Metadata that contradict the rows (an error), were written for other rows, or are missing.
+
+    Where that is wrong write the trace again: write_trace counts anew, and takes page_size and time_unit.
+    """
     for index, (vm, pages) in enumerate(zip(trace.metadata.vms, found.footprints, strict=False)):
         if vm.pages not in (None, pages):
             return _contradiction(trace, f"vms[{index}].pages", vm.pages, f"{pages} as counted")
@@ -128,7 +149,10 @@ def _contradiction(trace: Trace, key: str, said: object, counted: str) -> Verdic
 
 
 def reduced(trace: Trace, found: Survey) -> Verdict:
-    """A recorder that left rows out: faults are exact from so many pages of memory on, not below."""
+    """A recorder that left rows out: faults are exact from so many pages of memory on, not below.
+
+    Give VMs at least so much memory; a replay refuses less.
+    """
     above = trace.metadata.exact_above
     if above is None:
         return Verdict("ok", "no: faults are exact for memory of any size")
@@ -136,7 +160,11 @@ def reduced(trace: Trace, found: Survey) -> Verdict:
 
 
 def sampled(trace: Trace, found: Survey) -> Verdict:
-    """A sample: its counts are those of the whole trace times the rate."""
+    """A sample: its counts are those of the whole trace times the rate.
+
+    By pages: say memory in per cent of the footprint.  By contents: estimated_reclaimed is all that it
+    tells.
+    """
     sample = sample_of(trace.metadata)
     if sample is None:
         return Verdict("ok", "no: the whole trace")
@@ -144,7 +172,10 @@ def sampled(trace: Trace, found: Survey) -> Verdict:
 
 
 def recorder(trace: Trace, found: Survey) -> Verdict:
-    """Recorders that do not see every access, and what therefore cannot be learned."""
+    """Recorders that do not see every access, and what therefore cannot be learned.
+
+    Ask it only for what it tells; capture without options sees every access.
+    """
     unseen = list(dict.fromkeys(_unseen(trace.metadata.source or {})))
     if not unseen:
         return Verdict("ok", "says of no accesses that it has not seen")
@@ -161,7 +192,10 @@ def _unseen(source: Mapping[str, Any]) -> Iterator[str]:
 
 
 def idle_vms(trace: Trace, found: Survey) -> Verdict:
-    """VMs that are listed and have no rows."""
+    """VMs that are listed and have no rows.
+
+    A replay gives each of them one page: leave them out with slice --vms.
+    """
     idle = [i for i, n in enumerate(found.rows_of_vm) if not n]
     if not idle:
         return Verdict("ok", f"none of {len(found.rows_of_vm):,}")
@@ -171,7 +205,10 @@ def idle_vms(trace: Trace, found: Survey) -> Verdict:
 
 
 def clock(trace: Trace, found: Survey) -> Verdict:
-    """Times too short for ticks, at which sharing and balloons act."""
+    """Times too short for ticks, at which sharing and balloons act.
+
+    Set a shorter tick; where times are not known leave them out, then rows are counted.
+    """
     span, unit = found.last_time - found.first_time, trace.metadata.time_unit
     if span == 0:
         return Verdict("warning", "all rows have one time: no tick falls between them")
@@ -181,7 +218,10 @@ def clock(trace: Trace, found: Survey) -> Verdict:
 
 
 def time_gaps(trace: Trace, found: Survey) -> Verdict:
-    """The longest time without a row, if it is more than a tenth of the trace."""
+    """The longest time without a row, if it is more than a tenth of the trace.
+
+    Nothing happened, or nothing was recorded; slice --time leaves it out.
+    """
     span, unit = found.last_time - found.first_time, trace.metadata.time_unit
     text = f"the longest time without a row is {_span(found.longest_gap, unit)}"
     if found.longest_gap <= _LONG_GAP * span:
@@ -190,21 +230,30 @@ def time_gaps(trace: Trace, found: Survey) -> Verdict:
 
 
 def first_touches(trace: Trace, found: Survey) -> Verdict:
-    """Cold start: rows that touch a page for the first time, if they are more than half."""
+    """Cold start: rows that touch a page for the first time, if they are more than half.
+
+    Most faults are cold whatever the memory: a longer trace tells more.
+    """
     seen = found.events[FIRST_TOUCHES]
     level: Level = "note" if seen.number > _MANY_FIRST_TOUCHES * trace.n_rows else "ok"
     return _counted(level, seen, trace.n_rows, "rows", "touch a page for the first time")
 
 
 def hot_page(trace: Trace, found: Survey) -> Verdict:
-    """One page that gets more than half of all rows."""
+    """One page that gets more than half of all rows.
+
+    If it stands for all that was not known, leave it out; else most accesses hit in any memory.
+    """
     hottest = found.hottest_page_rows
     level: Level = "note" if hottest > _HOT_PAGE * trace.n_rows else "ok"
     return _counted(level, Seen(hottest, None), trace.n_rows, "rows", "touch the hottest page")
 
 
 def page_numbers(trace: Trace, found: Survey) -> Verdict:
-    """Page numbers that cannot be: beyond the address space, or addresses not divided by the page size."""
+    """Page numbers that cannot be: beyond the address space, or addresses not divided by the page size.
+
+    A page is an address divided by the page size; numbers that only name pages do no harm.
+    """
     size, space = trace.metadata.page_size, trace.metadata.page_space
     text = f"0x{found.lowest_page:x} to 0x{found.highest_page:x}"
     if found.highest_page >= size and found.page_bits % size == 0:
@@ -215,7 +264,10 @@ def page_numbers(trace: Trace, found: Survey) -> Verdict:
 
 
 def contents(trace: Trace, found: Survey) -> Verdict:
-    """Rows that know their page's content; without any, page sharing cannot be replayed."""
+    """Rows that know their page's content; without any, page sharing cannot be replayed.
+
+    For sharing, record with capture or import a column of contents.
+    """
     if not found.known:
         return Verdict("note", "none: page sharing cannot be replayed")
     return _counted("ok", Seen(found.known, None), trace.n_rows, "rows", "know their page's content")
@@ -233,7 +285,10 @@ def file_fills(trace: Trace, found: Survey) -> Verdict:
 
 
 def empty_reads(trace: Trace, found: Survey) -> Verdict:
-    """First touches that read what is not known, which a replay takes to be empty and a guest drops."""
+    """First touches that read what is not known, which a replay takes to be empty and a guest drops.
+
+    Where such pages come from files, give these rows a content.
+    """
     seen, touches = found.events[EMPTY_READS], found.events[FIRST_TOUCHES].number
     level: Level = "ok" if not seen.number else "note"
     if seen.number > _MANY_EMPTY_READS * touches:
@@ -244,7 +299,10 @@ def empty_reads(trace: Trace, found: Survey) -> Verdict:
 
 
 def untraced_writes(trace: Trace, found: Survey) -> Verdict:
-    """Reads that find another content than the page had: a write that the recorder did not see."""
+    """Reads that find another content than the page had: a write that the recorder did not see.
+
+    A replay takes each for a write, as late as it was read.
+    """
     seen = found.events[UNTRACED_WRITES]
     level: Level = "ok" if not seen.number else "note"
     if seen.number > _MANY_UNTRACED_WRITES * trace.n_rows:
@@ -253,7 +311,10 @@ def untraced_writes(trace: Trace, found: Survey) -> Verdict:
 
 
 def reads_after_free(trace: Trace, found: Survey) -> Verdict:
-    """Reads of a page after its FREE and before anything wrote it."""
+    """Reads of a page after its FREE and before anything wrote it.
+
+    A replay fills the page with zeros anew, as if it had never been touched.
+    """
     seen = found.events[READS_AFTER_FREE]
     return _counted("note" if seen.number else "ok", seen, trace.n_rows, "rows", "read a freed page")
 
@@ -268,7 +329,9 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _span(time: int, unit: str) -> str:
-    return format_duration_ns(time) if unit == "ns" else f"{format_count(time)} {unit}"
+    if unit == "ns":
+        return format_duration_ns(time)
+    return f"{format_count(time)} {_ONE[unit] if time == 1 else unit}"
 
 
 _IN_ORDER: tuple[Check, ...] = (

@@ -30,6 +30,22 @@ describe = _CATALOG.describe
 parameters = _CATALOG.parameters
 
 
+def stresses(name: str) -> str:
+    """What a generator stresses: the second paragraph of its docstring, without the source of its numbers."""
+    return _paragraphs(get(name).__doc__)[1].partition(" Source")[0]
+
+
+def explain(name: str) -> list[str]:
+    """What its parameters mean and where its numbers are from, in paragraphs."""
+    _, source, rest = _paragraphs(get(name).__doc__)[1].partition("Source")
+    return _paragraphs(get(name).generate.__doc__) + [source + rest] * bool(source)
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    """A docstring's paragraphs without line breaks."""
+    return [" ".join(part.split()).replace("``", "`") for part in (text or "").split("\n\n")]
+
+
 class Generated(NamedTuple):
     """What a generator returns: record batches of equal columns, and what to say of them."""
 

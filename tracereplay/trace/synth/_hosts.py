@@ -58,10 +58,18 @@ def in_turn(families: Sequence[str], vms: int) -> list[str]:
 
 
 def new_host(families: Sequence[str], pages: int, duration: int, seed: int, *, aslr: bool = False) -> Host:
-    """A VM of each family, called linux0, windows1, …; ValueError for too few or too many pages."""
+    """A VM of each family, called linux0, windows1, …; ValueError for too few or too many pages, no time."""
     expect(0 < pages <= _MOST_PAGES, "pages", pages, f"at least 1 and at most {_MOST_PAGES}")
+    expect(duration > 0, "duration", duration, "more than 0")
     infos = tuple(VMInfo(f"{family}{i}", family) for i, family in enumerate(families))
     return Host(infos, pages, duration, seed, aslr)
+
+
+def scaled_pages(mebibytes: int, scale: float, vms: int) -> int:
+    """Pages of each VM that shares ``scale`` of so much memory; ValueError where that is none."""
+    pages = round(mebibytes * 256 * scale / vms)
+    expect(pages > 0, "scale", scale, "enough for a page of each VM")
+    return pages
 
 
 def key(kind: int, number: np.ndarray) -> np.ndarray:

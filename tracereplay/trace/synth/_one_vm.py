@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from tracereplay.trace.schema import Metadata, VMInfo
 from tracereplay.trace.synth import Generated
 from tracereplay.trace.synth._draws import bits, slices, uniform
 
-_OP, _DUPLICATE, _VERSION, _POOL = range(1, 5)
+_OP, _DUPLICATE, _VERSION, _POOL, _SALT = 1, 2, 3, 4, 6
 PATTERN, PATTERN_2 = 0, 5
 """Streams of draws for the pattern."""
 
@@ -30,7 +31,7 @@ class Load(NamedTuple):
 
     ``writes`` and ``duplicates`` are fractions, of the accesses and of the writes.  A duplicate write stores
     one of ``pages`` / 20 contents common to all pages; any other one of four contents of its own page.
-    Reads have no content.
+    Reads have no content.  VMs of different generators or seeds have no content in common.
     """
 
     pages: int
@@ -51,10 +52,11 @@ def one_vm(name: str, load: Load, reference: Reference) -> Generated:
     for parameter in ("pages", "accesses"):
         count = getattr(load, parameter)
         expect(0 < count <= MOST, parameter, count, f"at least 1 and at most {MOST}")
-    return Generated(_batches(load, reference), Metadata(vms=(VMInfo(name),)))
+    salt = bits(load.seed, _SALT, 0, 1) ^ mixed(np.array([zlib.crc32(name.encode())], np.uint64))
+    return Generated(_batches(load, reference, salt), Metadata(vms=(VMInfo(name),)))
 
 
-def _batches(load: Load, reference: Reference) -> Iterator[pa.RecordBatch]:
+def _batches(load: Load, reference: Reference, salt: np.ndarray) -> Iterator[pa.RecordBatch]:
     pool = max(load.pages // 20, 1)
     for start, n in slices(load.accesses):
         page = reference(start, n)
@@ -62,7 +64,7 @@ def _batches(load: Load, reference: Reference) -> Iterator[pa.RecordBatch]:
         own = page * np.uint64(4) + (bits(load.seed, _VERSION, start, n) & np.uint64(3))
         common = (uniform(load.seed, _POOL, start, n) * pool).astype(np.uint64) + np.uint64(4 * load.pages)
         duplicate = uniform(load.seed, _DUPLICATE, start, n) < load.duplicates
-        content = mixed(np.where(duplicate, common, own) + np.uint64(1))
+        content = mixed(np.where(duplicate, common, own) ^ salt)
         yield pa.record_batch(
             {
                 "page": page,

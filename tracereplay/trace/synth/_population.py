@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,17 +13,22 @@ from tracereplay.trace.synth._one_vm import expect
 _FAMILY_BITS = 40
 
 
+Copies: TypeAlias = tuple[tuple[int, float], ...]
+"""Numbers of VMs, and how many of the contents that VMs share are in so many, in proportion."""
+
+
 class Shares(NamedTuple):
     """What ideal sharing gives back, as fractions of all memory of all VMs, in the gauges' four kinds.
 
-    ``copies`` is the mean number of pages behind a frame that VMs of a family share; None: one in each VM.
+    ``copies`` is the number of pages behind a frame that VMs of a family share: the mean, or how it is
+    distributed; None: one in each VM.
     """
 
     zero: float = 0.0
     self: float = 0.0
     inter: float = 0.0
     cross: float = 0.0
-    copies: float | None = None
+    copies: float | Copies | None = None
 
 
 class _Families(NamedTuple):
@@ -35,11 +40,10 @@ class _Families(NamedTuple):
 
 
 class _Groups(NamedTuple):
-    """A family's shared contents: the first ``larger`` have ``copies`` + 1 copies, the others ``copies``."""
+    """A family's shared contents: so many ``contents`` have so many ``copies``, most copies first."""
 
-    copies: int
-    larger: int
-    pages: int
+    copies: np.ndarray  # int64[classes]
+    contents: np.ndarray  # int64[classes]
 
 
 def population(names: Sequence[str], pages: int, shares: Shares) -> Keys:
@@ -49,13 +53,15 @@ def population(names: Sequence[str], pages: int, shares: Shares) -> Keys:
     """
     families = _families(names)
     by_family = _groups(families, pages, shares)
-    copies, larger, _ = np.array(by_family).T[:, families.of]
     ends = _ends(families, pages, shares, by_family)
 
     def keys(vm: np.ndarray, slot: np.ndarray) -> np.ndarray:
         zero, within, inter, cross = ends[vm].T
         dealt = (slot - within) * families.size[vm] + families.rank[vm]
-        group = _group(dealt, copies[vm], larger[vm])
+        group = np.zeros(len(vm), np.int64)
+        for family, groups in enumerate(by_family):
+            here = families.of[vm] == family
+            group[here] = _group(dealt[here], groups)
         made = [
             np.zeros(len(slot), np.uint64),
             key(SELF, vm << 32 | (slot - zero) // 2),
@@ -81,18 +87,39 @@ def _groups(families: _Families, pages: int, shares: Shares) -> list[_Groups]:
     copies = most if shares.copies is None else shares.copies
     if shares.inter:
         expect(most > 1, "inter", shares.inter, "0, as no two VMs are of one family")
-        expect(1 < copies <= most, "copies", copies, f"more than 1 and at most {most}, the VMs of a family")
+        for n in [n for n, _ in copies] if isinstance(copies, tuple) else [copies]:
+            expect(1 < n <= most, "copies", n, f"more than 1 and at most {most}, the VMs of a family")
     found = []
     for size in np.bincount(families.of).tolist():
         if size == 1 or not shares.inter:
-            found.append(_Groups(1, 0, 0))
+            found.append(_Groups(np.array([1]), np.array([0])))
             continue
-        mean = min(copies, size)
         given_back = shares.inter * pages * len(families.of) * size / len(not_alone)
-        contents = max(round(given_back / (mean - 1)), 1)
-        copied = round(contents * mean)
-        found.append(_Groups(copied // contents, copied % contents, copied))
+        if isinstance(copies, tuple):
+            found.append(_distributed(copies, size, given_back))
+        else:
+            found.append(_around(copies, size, given_back))
     return found
+
+
+def _around(mean: float, size: int, given_back: float) -> _Groups:
+    """Contents in ``mean`` of ``size`` VMs, those in the next fewer and next more, that give so much back."""
+    mean = min(mean, size)
+    contents = max(round(given_back / (mean - 1)), 1)
+    fewer, larger = divmod(round(contents * mean), contents)
+    return _Groups(np.array([fewer + 1, fewer]), np.array([larger, contents - larger]))
+
+
+def _distributed(copies: Copies, size: int, given_back: float) -> _Groups:
+    """Contents in so many of ``size`` VMs each, in these proportions, that give so much back."""
+    shares = np.zeros(size + 1)
+    for n, share in copies:
+        shares[min(n, size)] += share
+    numbers = np.arange(size, 1, -1)
+    shares = shares[numbers] / shares.sum()
+    contents = max(round(given_back / float(shares @ (numbers - 1))), 1)
+    ends = np.rint(np.cumsum(shares) * contents).astype(np.int64)
+    return _Groups(numbers, np.diff(ends, prepend=0))
 
 
 def _ends(families: _Families, pages: int, shares: Shares, groups: list[_Groups]) -> np.ndarray:
@@ -100,7 +127,7 @@ def _ends(families: _Families, pages: int, shares: Shares, groups: list[_Groups]
     n, n_families = len(families.of), families.of.max() + 1
     expect(not shares.cross or n_families > 1, "cross", shares.cross, "0, as all VMs are of one family")
     crossing = round(shares.cross * n * pages / max(n_families - 1, 1))
-    among = np.array([group.pages for group in groups])[families.of]
+    among = np.array([group.copies @ group.contents for group in groups])[families.of]
     counts = (
         _spread(round(shares.zero * n * pages) + (shares.zero > 0), n),
         2 * _spread(round(shares.self * n * pages), n),
@@ -127,7 +154,10 @@ def _dealt(totals: np.ndarray, families: _Families) -> np.ndarray:
     return (totals - families.rank + families.size - 1) // families.size
 
 
-def _group(dealt: np.ndarray, copies: np.ndarray, larger: np.ndarray) -> np.ndarray:
-    """The content to which a page belongs that was dealt out in this place."""
-    in_larger = larger * (copies + 1)
-    return np.where(dealt < in_larger, dealt // (copies + 1), larger + (dealt - in_larger) // copies)
+def _group(dealt: np.ndarray, groups: _Groups) -> np.ndarray:
+    """The content to which a page belongs that was dealt out in this place; any beyond the last one."""
+    pages = groups.copies * groups.contents
+    ends = np.cumsum(pages)
+    kind = np.minimum(np.searchsorted(ends, dealt, side="right"), len(ends) - 1)
+    before = np.cumsum(groups.contents) - groups.contents
+    return np.asarray(before[kind] + (dealt - (ends - pages)[kind]) // groups.copies[kind])

@@ -9,7 +9,7 @@ import numpy as np
 from tracereplay.trace.ids import Ids
 from tracereplay.trace.reader import Trace
 from tracereplay.trace.schema import Op
-from tracereplay.trace.synth._population import Shares
+from tracereplay.trace.synth._population import Copies, Shares
 
 
 class Pages(NamedTuple):
@@ -21,7 +21,10 @@ class Pages(NamedTuple):
 
 
 def fitted_shares(trace: Trace, families: list[str]) -> Shares:
-    """The four kinds as fractions of all pages, as the gauges count them, and the copies between VMs."""
+    """The four kinds as fractions of all pages, as the gauges count them, and the copies between VMs.
+
+    The copies are distributed as they are: of each family the contents that several of its VMs have.
+    """
     pages = last_contents(trace)
     order = np.lexsort((pages.vm[pages.known], pages.content[pages.known]))
     vm, content = pages.vm[pages.known][order].astype(np.int64), pages.content[pages.known][order]
@@ -41,8 +44,15 @@ def fitted_shares(trace: Trace, families: list[str]) -> Shares:
         self=float((same_vm & ~zero).sum() / len(pages.vm)),
         inter=float(inter.sum() / len(pages.vm)),
         cross=float((again & ~zero & new_family).sum() / len(pages.vm)),
-        copies=1 + float(inter.sum() / len(np.unique(group[inter]))) if inter.any() else None,
+        copies=_copies((group * len(names) + family)[inter]),
     )
+
+
+def _copies(again_in: np.ndarray) -> Copies | None:
+    """How many contents are in 2, 3, … VMs; ``again_in`` has each of them once for every VM but the first."""
+    _, more = np.unique(again_in, return_counts=True)
+    numbers, contents = np.unique(more + 1, return_counts=True)
+    return tuple(zip(numbers.tolist(), contents.tolist(), strict=True)) or None
 
 
 def last_contents(trace: Trace) -> Pages:

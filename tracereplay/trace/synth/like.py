@@ -8,15 +8,18 @@ Source of the model: Coffman and Denning, "Operating Systems Theory", 1973, sect
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from tracereplay.analysis.stack_distance import FIRST_TOUCH, StackDistances
 from tracereplay.catalog import Accesses, Count, Share, Text
+from tracereplay.errors import TraceError
 from tracereplay.trace.ids import Ids
 from tracereplay.trace.reader import Trace, open_trace
-from tracereplay.trace.schema import Op
+from tracereplay.trace.sample import sample_of
+from tracereplay.trace.schema import Metadata, Op
 from tracereplay.trace.synth import Generated
 from tracereplay.trace.synth._draws import bits
 from tracereplay.trace.synth._one_vm import PATTERN, Load, expect, one_vm
@@ -44,9 +47,17 @@ def generate(
 
     ``accesses`` defaults to as many as the VM made.  In every LRU memory below the footprint, misses differ
     by less than 1 from the original's, scaled to the same length.  A longer trace has a larger footprint, as
-    new pages come at the same rate; a shorter one a smaller, from which on only first touches miss.
+    new pages come at the same rate; a shorter one a smaller, from which on only first touches miss.  Page
+    size and page space are the original's, and what is known of it: the memory from which on a reduced trace
+    is exact, the rate of a sample by pages.
     """
     opened = open_trace(trace)
+    if (sample_of(opened.metadata) or {}).get("by") == "contents":
+        raise TraceError(
+            "found a sample by contents, which tells no stack distances; expected a whole trace, or a sample "
+            "by pages",
+            opened.name,
+        )
     expect(vm < opened.n_vms, "vm", vm, f"an index below {opened.n_vms}, the VMs of {trace}")
     fit = fitted(opened, vm)
     expect(fit.accesses > 0, "vm", vm, f"a VM with accesses in {trace}")
@@ -58,7 +69,24 @@ def generate(
     def reference(start: int, n: int) -> np.ndarray:
         return stack.refer(start, bits(seed, PATTERN, start, n))
 
-    return one_vm("like", Load(len(first_row), rows, fit.writes / fit.accesses, duplicates, seed), reference)
+    load = Load(len(first_row), rows, fit.writes / fit.accesses, duplicates, seed)
+    made = one_vm("like", load, reference)
+    raw = opened.raw_accesses()[vm]
+    scaled_raw = None if raw is None else raw * rows // fit.accesses
+    return made._replace(metadata=_inherited(made.metadata, opened.metadata, scaled_raw))
+
+
+def _inherited(made: Metadata, model: Metadata, raw_accesses: int | None) -> Metadata:
+    """What is made, with what the original's metadata say that holds for it, too."""
+    sample = sample_of(model)
+    return replace(
+        made,
+        page_size=model.page_size,
+        page_space=model.page_space,
+        vms=tuple(replace(vm, raw_accesses=raw_accesses) for vm in made.vms),
+        reduction=model.reduction,
+        provenance=None if sample is None else {"sample": sample},
+    )
 
 
 def fitted(trace: Trace, vm: int) -> Fit:

@@ -30,10 +30,12 @@ def generate(
     """
     expect(1 <= sets <= pages, "sets", sets, f"at least 1 and at most the {pages} pages")
     expect(phase > 0, "phase", phase, "at least 1")
+    size, larger = divmod(pages, sets)
 
     def reference(start: int, n: int) -> np.ndarray:
         chosen = np.arange(start, start + n) // phase % sets
-        low, high = chosen * pages // sets, (chosen + 1) * pages // sets
+        # chosen · pages // sets, which would overflow
+        low, high = (turn * size + turn * larger // sets for turn in (chosen, chosen + 1))
         return low.astype(np.uint64) + (uniform(seed, PATTERN, start, n) * (high - low)).astype(np.uint64)
 
     return one_vm("phase-shift", Load(pages, accesses, writes, duplicates, seed), reference)

@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 from tracereplay.catalog import Count, Duration, Kind, Share
 from tracereplay.problems import one_of
 from tracereplay.trace.synth import Generated
-from tracereplay.trace.synth._hosts import filled, new_host
+from tracereplay.trace.synth._hosts import filled, new_host, scaled_pages
 from tracereplay.trace.synth._population import Shares, population
 
 
@@ -47,7 +47,7 @@ def generate(
     All sharing is between VMs: how much of it was zero pages or within a VM was not published.
     """
     server = HOSTS[host]
-    pages = round(server.memory * 256 * scale / server.vms)
+    pages = scaled_pages(server.memory, scale, server.vms)
     families = [server.family] * server.vms
     host_vms = new_host(families, pages, duration, seed)
     keys = population(families, pages, Shares(inter=server.reclaimed, copies=server.copies))
