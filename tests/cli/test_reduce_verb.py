@@ -27,7 +27,7 @@ def test_reduce(command, files):
     assert command("reduce", SORT, "--exact-above", "50%", "-o", "b.parquet", "--force").code == 0
     assert tr.open_trace("b.parquet").metadata.exact_above == 431 // 2
     refused = command("replay", "b.parquet", "--memory", "214")
-    assert (refused.code, refused.out) == (2, "")
+    assert (refused.code, refused.out) == (3, "")
     assert files() == {"a.parquet", "b.parquet"}
 
 

@@ -391,7 +391,7 @@ def test_traces_that_are_gone_changed_or_in_memory(from_traces, tmp_path):
     assert [str(w.message) for w in caught] == list(told)
     kept.unlink()
     with pytest.raises(
-        ResultError, match=r"no figure heat: it reads the run's traces, and none is there .*kept"
+        ResultError, match=r"no figure heat: it reads the run's traces, and none has anything to show: .*kept"
     ):
         result.plot.heat()
     assert run_traces.extras(first, only=["heat"]).keys() == {"heat"}
