@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +23,10 @@ FOUND = sorted(NOTEBOOKS.glob("*.ipynb"))
 assert FOUND
 
 MOST_BYTES = 600_000
+MOST_SECONDS = 120
+"""Of processor time, kernels compiled for the first time included: a minute, twice for slow machines."""
+NEEDED = {"matplotlib", "numpy", "pandas", "pyarrow", "tracereplay", *sys.stdlib_module_names}
+"""What is there where tracereplay is installed."""
 OPEN, MISSING, WRONG = "yours", "missing", "not yet"
 """What the course lab says where an answer is asked for, not there, and not right."""
 
@@ -84,6 +91,21 @@ def test_a_notebook_uses_the_public_api_alone(path):
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
+def test_a_notebook_needs_no_other_packages(path):
+    """What cells import unconditionally comes with tracereplay; all else may be missing where they run."""
+    statements = [node for cell in code_of(read(path)) for node in ast.parse(cell.source).body]
+    names = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in statements if isinstance(node, ast.ImportFrom)]
+    assert {name.partition(".")[0] for name in names} <= NEEDED
+
+
+def test_the_index_names_all_notebooks():
+    """The table of notebooks/README.md names each once."""
+    rows = [line for line in (NOTEBOOKS / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`([\w-]+)`", "".join(rows))) == sorted(path.stem for path in FOUND)
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
 def test_a_notebook_shows_nothing_of_the_machine_that_ran_it(path):
     """No output names a folder of that machine or an address in memory."""
     shown = " ".join(text for cell in texts(read(path)) for text in cell)
@@ -108,11 +130,13 @@ def test_the_course_lab_asks_what_its_solution_answers():
 @pytest.mark.slow
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
 def test_a_notebook_runs_and_shows_the_same(path):
-    """Numbers and tables are those that are kept: the same run gives the same result anywhere."""
+    """Numbers and tables are those that are kept: the same run gives the same result anywhere, and soon."""
     notebook = read(path)
     kept = texts(notebook)
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
     )
+    before = os.times().children_user
     client.execute()
     assert texts(notebook) == kept
+    assert os.times().children_user - before < MOST_SECONDS

@@ -36,7 +36,15 @@ SUMMARY_SHAPE: Mapping[str, Any] = {
         "sharing": {"mode": str},
         "costs": {"preset": str, **dict.fromkeys(_COSTS, _COUNT)},
         "vms": [
-            {"name": str, "trace": str, "trace_vm": _COUNT, "pages": _COUNT, "policy": str, "start": _WORD}
+            {
+                "name": str,
+                "trace": str,
+                "trace_vm": _COUNT,
+                "pages": _COUNT,
+                "balloon_cap": _COUNT,
+                "policy": str,
+                "start": _WORD,
+            }
         ],
     },
 }

@@ -51,7 +51,7 @@ def run(times: Sequence[int], vms: Mapping[str, Mapping[str, Sequence[int]]], **
         "host": {"frames": 10},
         "sharing": {"mode": "none"},
         "costs": COSTS,
-        "vms": [{"name": name} for name in vms],
+        "vms": [{"name": name, "balloon_cap": 6} for name in vms],
     }
     return Result(
         machine=said | machine,

@@ -189,6 +189,31 @@ def test_long_names_leave_room_for_numbers(browser, tmp_path):
     assert one_line < 40
 
 
+LETTERS = "parseFloat(getComputedStyle(document.querySelector('{}')).fontSize)"
+
+
+def test_small_print_is_small(browser, pages):
+    """On paper, too, captions are no larger than the text, nor units than what they are the units of."""
+    browser.open(pages["report"])
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert browser.ask(LETTERS.format("figcaption")) < browser.ask(LETTERS.format("p"))
+    assert browser.ask(LETTERS.format("th .unit")) <= browser.ask(LETTERS.format("th"))
+    browser.send("Emulation.setEmulatedMedia", media="")
+
+
+def test_long_names_of_columns_break(browser, tmp_path):
+    """A VM is a column in some tables; short names do not break."""
+    heads = ["x", "a" * 300, "a_name_of_at_most_forty"]
+    section = {"name": "run", "together": markup.table("VMs", heads, [("a", 1, 2)]), "vms": None}
+    page = tmp_path / "columns.html"
+    page.write_text(markup.page("differences", title="", lead="", settings=None, runs=[section]))
+    browser.open(page)
+    widths = browser.ask("[...document.querySelectorAll('thead th')].map(th => th.offsetWidth)")
+    assert 100 < widths[1] < 1000
+    assert widths[2] > 80
+    assert browser.ask("document.documentElement.scrollWidth <= innerWidth")
+
+
 TABLES = """[...document.querySelectorAll('details .scroll')].map(part => {
   const {height} = part.getBoundingClientRect();
   const whole = Math.ceil(height) >= part.querySelector('table').offsetHeight;

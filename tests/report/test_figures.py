@@ -397,6 +397,34 @@ def test_traces_that_are_gone_changed_or_in_memory(from_traces, tmp_path):
     assert run_traces.extras(first, only=["heat"]).keys() == {"heat"}
 
 
+def test_rows_that_touch_no_page(from_traces, tmp_path):
+    """Frees alone: the figures of traces have nothing to show, the page says why."""
+    result = from_traces({"page": np.arange(3, dtype=np.uint64), "op": np.full(3, 2, np.uint8)})
+    why = f"the rows of {tmp_path / 't.parquet'} touch no page: there is nothing to show of them"
+    for kind in ("heat", "miss-ratio", "working-set"):
+        with pytest.raises(ResultError, match=f"^no figure {kind}: .* none has anything to show: .*"):
+            run_traces.figure_data(result, kind)
+    assert run_traces.sources(result).warnings == (why,)
+    with pytest.warns(UserWarning, match="touch no page"):
+        result.report(tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text().count(why) == 2  # a caution, and why figures are not shown
+
+
+def test_time_begins_with_the_vms_that_run():
+    """The second VM of a file alone, whose first access is at 104: axes and tables begin there."""
+    vm = {"trace": "t", "trace_vm": 1}
+    result = tr.replay({"tick": 1, "vm": [vm]}, {"t": pd.DataFrame(ROWS)}, jit=False)
+    assert (result.machine["first_time"], result.machine["last_time"]) == (104, 107)
+    assert figures.data("guest-faults", result).sum(axis=1).to_dict() == {1: 1, 2: 0, 4: 0}
+
+
+def test_frees_in_a_heat_map_are_said(from_traces):
+    """They are among its rows."""
+    for op, words in ((2, "trace, frees included, by time"), (0, "trace by time")):
+        result = from_traces({"page": np.array([1, 1], np.uint64), "op": np.array([1, op], np.uint8)})
+        assert words in figures.caption("heat", run_traces.figure_data(result, "heat"))
+
+
 def test_a_very_long_trace_is_not_read(from_traces, monkeypatch):
     """A look at a run must not take minutes: the limit is said."""
     monkeypatch.setattr(run_traces, "MOST_ROWS", 10)

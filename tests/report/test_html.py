@@ -21,12 +21,14 @@ from pages import Page, busy_run, fetched
 from runs import SCENARIO, TABLES
 
 import tracereplay as tr
+from tracereplay.bundled import trace_path
 from tracereplay.core.counters import COUNTER_NAMES, GAUGE_NAMES
 from tracereplay.core.invariants import LAWS
 from tracereplay.errors import OutputError
 from tracereplay.report import figures, html, markup
 from tracereplay.report.html import Told
 from tracereplay.report.verdict import cautions, verdict
+from tracereplay.scenario import CPU_COSTS, PRESETS
 from tracereplay.studies.run_report import limits, write_report
 from tracereplay.trace.reader import open_trace
 
@@ -181,6 +183,30 @@ def test_titles_and_vocabularies(result):
         html.page(result, NOTHING_TOLD, names="vmstat")
 
 
+def test_the_lead(result):
+    """One row of one VM; costs that are not those of their preset are said to be others."""
+    vms = [result.machine["vms"][0] | {"pages": 2}]
+    host = result.machine["host"] | {"frames": 1, "policy": "lru"}
+    one = replace(
+        result,
+        machine=result.machine
+        | {"vms": vms, "host": host, "costs": {"preset": "hdd", **CPU_COSTS, **PRESETS["hdd"]}},
+        totals=result.totals | {"accesses": 1},
+    )
+    said = "1 VM (lru) with 8 KiB on a host of 4 KiB (lru). Balloons: static; sharing: esx. 1 row replayed; "
+    assert html._lead(one) == f"{said}hdd costs."
+    costs = one.machine["costs"] | {"access": 99}
+    assert (
+        html._lead(replace(one, machine=one.machine | {"costs": costs})) == f"{said}hdd costs, some changed."
+    )
+
+
+def test_long_names_in_the_heading():
+    """Both ends of them; of many VMs the first ones."""
+    assert html._listed(["a" * 40, "b" * 30 + "c" * 11]) == f"{'a' * 40}, {'b' * 25}…{'b' * 3}{'c' * 11}"
+    assert html._listed(list("abcdef")) == "a, b, c, d and 2 more VMs"
+
+
 SAME = """
 import sys, tracereplay as tr
 tr.load_run(sys.argv[1]).report(sys.argv[2])
@@ -297,14 +323,18 @@ def test_missing_traces_are_said(tmp_path):
     assert "the run&#39;s traces were not to be read" in written.path.read_text()
 
 
-def test_samples_are_a_caution(tmp_path):
-    """Of pages, and of what a recorder saw now and then; a whole trace is none."""
+def test_parts_of_traces_are_a_caution(tmp_path):
+    """Reductions, samples of pages, and what a recorder saw now and then; a whole trace is none."""
     rows = {"page": np.arange(100, dtype=np.uint64)}
     paths = {name: tmp_path / f"{name}.parquet" for name in ("whole", "part", "seldom")}
     tr.write_trace(paths["whole"], rows)
     tr.write_trace(paths["part"], tr.sample_trace(paths["whole"], "50%"))
     tr.write_trace(paths["seldom"], rows, source={"sampled": True})
     traces = {name: open_trace(path) for name, path in paths.items()}
+    assert limits({**traces, "gzip": open_trace(trace_path("gzip"))})[0] == (
+        "Reduced traces (1 of 4) hold only those accesses that some memory might miss; the time of the "
+        "others is not in the estimate."
+    )
     assert limits(traces) == (
         "Sampled: part is a sample of 0.5 of the pages, so its counts are not those of the whole trace.",
         "Sampled: seldom was recorded by looking now and then, so accesses are missing.",

@@ -43,7 +43,9 @@ def replayed(names: tuple[str, ...]) -> Result:
     )
     for name in ("memory_pages", "footprint_pages", "estimated_ns"):
         result.vms[name] = result.vms["accesses"]
-    result.machine["vms"][:] = [{"name": name, "policy": "lru", "pages": 1} for name in names]
+    result.machine["vms"][:] = [
+        {"name": name, "policy": "lru", "pages": 1, "balloon_cap": 9} for name in names
+    ]
     result.provenance.update(command=["replay"], seed=0, started="now", wall_seconds=1, versions={})
     return result
 

@@ -230,6 +230,18 @@ def test_series_that_end_early_are_drawn_on():
     assert {text.get_text(): text.xy for text in axes.texts} == {"a": (4, 7), "b": (4, 2)}
 
 
+def test_characters_that_the_font_lacks(tmp_path):
+    """Said once of pictures that show boxes for them; an SVG is drawn in the fonts of who looks at it."""
+    with style.settings():
+        figure, _ = style.panel("虚拟机 é😀", "机", "y")
+    assert style.save(figure, tmp_path / "f.svg") == ()
+    for ending in ("png", "pdf"):
+        path = tmp_path / f"f.{ending}"
+        assert style.save(figure, path) == (
+            f'{path}: the font has no "拟机虚": boxes stand for them; an .svg takes its viewer\'s fonts',
+        )
+
+
 def test_a_name_is_no_formula():
     """Names come from files: dollars stay dollars."""
     with style.settings():

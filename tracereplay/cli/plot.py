@@ -84,7 +84,7 @@ def _draw(result: Result, kind: str, output: Path | None, *, json: bool, force: 
     if json:
         print_json(figures.records(data))
     if output is not None:
-        style.save(figures.draw(kind, data), output)
+        warn(style.save(figures.draw(kind, data), output))
     say(figures.caption(kind, data), quiet=quiet)
     if quiet:
         warn(data.attrs.get("warnings", ()))

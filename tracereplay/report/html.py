@@ -16,8 +16,9 @@ from markupsafe import Markup
 from tracereplay.core.counters import COUNTERS, GAUGES
 from tracereplay.report import figures, markup, style
 from tracereplay.report.names import ALL_VMS, Column, vm_table
-from tracereplay.report.verdict import cautions, verdict
+from tracereplay.report.verdict import cautions, counted, verdict
 from tracereplay.result import Result
+from tracereplay.scenario import CPU_COSTS, PRESETS
 from tracereplay.units import format_bytes
 
 ORDER = (
@@ -35,6 +36,8 @@ ORDER = (
 )
 """Figures as a reader wants them; any others follow."""
 MOST_TABLE_ROWS = 500
+_LONG_NAME = 40
+"""Longer names of VMs are cut in the heading."""
 TERMS = {
     "guest, host": "the operating system in a VM; the hypervisor below all of them",
     "minor fault": "a touch that needs a page but no disk",
@@ -178,12 +181,20 @@ def _lead(result: Result) -> str:
     guests = ", ".join(dict.fromkeys(vm["policy"] for vm in vms))
     memory = format_bytes(sum(vm["pages"] for vm in vms) * size)
     return (
-        f"{len(vms)} VM{'s' * (len(vms) > 1)} ({guests}) with {memory} on a host of "
+        f"{counted(len(vms), 'VM')} ({guests}) with {memory} on a host of "
         f"{format_bytes(host['frames'] * size)} ({host['policy']}). "
         f"Balloons: {machine['balloon']['controller']}; sharing: {machine['sharing']['mode']}. "
-        f"{result.totals['accesses']:,} accesses; {machine['costs']['preset']} costs."
+        f"{counted(result.totals['accesses'], 'row')} replayed; {_costs(machine['costs'])}."
     )
 
 
+def _costs(said: Mapping[str, Any]) -> str:
+    """The costs by the name of their preset, and whether the scenario says others."""
+    preset = CPU_COSTS | PRESETS.get(said["preset"], {})
+    return f"{said['preset']} costs{', some changed' * any(said[key] != ns for key, ns in preset.items())}"
+
+
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 5 else f"{', '.join(names[:4])} and {len(names) - 4} more VMs"
+    """Names for a heading: the first ones, the ends of long ones."""
+    short = [name if len(name) <= _LONG_NAME else f"{name[:25]}…{name[-14:]}" for name in names]
+    return ", ".join(short) if len(names) <= 5 else f"{', '.join(short[:4])} and {len(names) - 4} more VMs"

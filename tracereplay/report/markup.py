@@ -17,7 +17,7 @@ Head = str | tuple[str, str]
 """What stands above a column: its name, or name and unit."""
 
 _LONG_NAME = 40
-"""Longer names of rows break."""
+"""Longer names of rows and columns break."""
 _MOST_ROWS = 60
 """Rows of a table that a notebook shows."""
 
@@ -65,8 +65,9 @@ def table(
 def _head(head: Head, is_text: bool) -> Markup:
     """A heading; a long name may break after each of its underscores."""
     name, unit = head if isinstance(head, tuple) else (head, "")
+    kinds = " ".join(["text"] * is_text + ["long"] * (len(name) > _LONG_NAME))
     return Markup('<th scope="col"{}><span class="name">{}</span>{}</th>').format(
-        Markup(' class="text"') if is_text else "",
+        Markup(' class="{}"').format(kinds) if kinds else "",
         Markup("_<wbr>").join(name.split("_")),
         Markup('<span class="unit">{}</span>').format(unit) if unit else "",
     )

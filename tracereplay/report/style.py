@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -22,7 +23,9 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle, StepPatch
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tracereplay import files
@@ -85,8 +88,12 @@ _SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def settings(salt: str = "tracereplay") -> Iterator[None]:
-    """The house style for figures that are made or saved inside; ``salt`` makes the ids in an SVG."""
-    with mpl.rc_context():
+    """The house style for figures that are made or saved inside; ``salt`` makes the ids in an SVG.
+
+    That its font lacks a character is said by ``save``, once.
+    """
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         mpl.rcdefaults()
         mpl.rcParams.update({**_SETTINGS, "svg.hashsalt": salt})
         yield
@@ -341,10 +348,27 @@ def check_target(path: Path, *, force: bool) -> None:
     files.check_target(path, force=force)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure by the ending of ``path``, one of FORMATS; the file appears only when it is complete."""
+def save(figure: Figure, path: Path) -> tuple[str, ...]:
+    """Write a figure by the ending of ``path``, one of FORMATS, and return what it cannot show.
+
+    The file appears only when it is complete.
+    """
     with files.appearing(path) as temporary:
         temporary.write_bytes(rendered(figure, path.suffix.removeprefix("."), path.stem))
+    lacking = "" if path.suffix == ".svg" else _without_glyph(figure)
+    if not lacking:
+        return ()
+    return (
+        f"{path}: the font has no {shown(lacking)}: boxes stand for them; an .svg takes its viewer's fonts",
+    )
+
+
+def _without_glyph(figure: Figure) -> str:
+    """The characters of a figure's texts that its font lacks."""
+    with settings():
+        font = get_font(findfont(FontProperties()))
+    used = {c for text in figure.findobj(Text) for c in text.get_text() if c.isprintable()}
+    return "".join(c for c in sorted(used) if not font.get_char_index(ord(c)))
 
 
 def svg(figure: Figure, name: str, title: str, description: str) -> str:

@@ -48,8 +48,13 @@ def write_report(
 
 
 def limits(traces: Mapping[str, Trace]) -> tuple[str, ...]:
-    """What to mind of traces that are not the whole: samples, and recordings of now and then."""
+    """What to mind of traces that are not the whole: reductions, samples, and recordings of now and then."""
     said = []
+    if reduced := sum(trace.metadata.exact_above is not None for trace in traces.values()):
+        said.append(
+            f"Reduced traces ({reduced} of {len(traces)}) hold only those accesses that some memory might "
+            "miss; the time of the others is not in the estimate."
+        )
     for key, trace in traces.items():
         sample = sample_of(trace.metadata)
         if sample is not None:

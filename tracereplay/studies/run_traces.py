@@ -87,7 +87,9 @@ def figure_data(result: Result, kind: str) -> pd.DataFrame:
     tables = extras_from(result, found, only=needs) if found is not None else {}
     if found is not None and not tables:
         why = "; ".join(found.warnings)
-        raise ResultError(f"no figure {kind}: it reads the run's traces, and none has anything to show: {why}")
+        raise ResultError(
+            f"no figure {kind}: it reads the run's traces, and none has anything to show: {why}"
+        )
     data = figures.data(kind, result, tables)
     if data is None:
         raise ResultError(f"no figure {kind}: {figures.get(kind).ABSENT}")

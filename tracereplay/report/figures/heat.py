@@ -63,10 +63,10 @@ def caption(data: pd.DataFrame) -> str:
     times, pages = zip(*attrs["bins"].values(), strict=True)
     width = _range([style.quantity(time, attrs["time_unit"]) for time in (min(times), max(times))])
     height = _range([format_bytes(n * attrs["page_size"]) for n in (min(pages), max(pages))])
-    frees = "frees included, " if attrs["frees"] else ""
+    frees = ", frees included," if attrs["frees"] else ""
     return (
-        f"Rows of each VM's trace, {frees}by time and by page, in order of page numbers without the pages that it "
-        f"never touches; colours are logarithmic. Bins of {width} and of {height}; time in "
+        f"Rows of each VM's trace{frees} by time and by page, in order of page numbers without the pages "
+        f"that it never touches; colours are logarithmic. Bins of {width} and of {height}; time in "
         f"{attrs['time_unit']} from the run's first access."
         + (f" {attrs['left_out']} more VMs are not shown." if attrs["left_out"] else "")
     )
