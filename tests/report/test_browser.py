@@ -231,6 +231,15 @@ def test_what_is_folded_on_screen_is_printed(browser, pages, name):
     browser.send("Emulation.setEmulatedMedia", media="")
 
 
+def test_long_lines_are_printed_whole(browser, pages):
+    """A name of hundreds of characters in the scenario breaks: paper does not scroll."""
+    browser.open(pages["report"])
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    browser.ask("document.querySelector('pre').textContent = 'a'.repeat(1000)")
+    assert browser.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    browser.send("Emulation.setEmulatedMedia", media="")
+
+
 def test_it_prints(browser, pages):
     """As a PDF, and without what only works on a screen."""
     browser.open(pages["report"])
